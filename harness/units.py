@@ -1,0 +1,40 @@
+"""Conversions, each written once. Files hold integers of nanoseconds and bytes; only reports format."""
+
+from __future__ import annotations
+
+import re
+
+NS_PER_US = 1_000
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+BYTES_PER_MIB = 1 << 20
+BYTES_PER_GIB = 1 << 30
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_DURATION_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|KiB|MiB|GiB)")
+_SIZE_BYTES = {
+    "B": 1,
+    "KB": 1_000,
+    "MB": 1_000_000,
+    "GB": 1_000_000_000,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+}
+
+
+def parse_duration_s(text: str) -> float:
+    """`90s`, `10m`, `1h30m`, `250ms` → seconds. Raises ValueError for anything else."""
+    parts = _DURATION.findall(text)
+    if not parts or "".join(n + u for n, u in parts) != text:
+        raise ValueError(f"{text!r} is not a duration; write 90s, 10m, 1h30m or 250ms")
+    return sum(float(number) * _DURATION_S[unit] for number, unit in parts)
+
+
+def parse_size_bytes(text: str) -> int:
+    """`512MiB`, `32GB` → bytes. Raises ValueError for anything else."""
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a size; write 512MiB, 2GiB or 32GB")
+    return int(float(match[1]) * _SIZE_BYTES[match[2]])
