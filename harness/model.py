@@ -1,0 +1,281 @@
+"""The frozen data that the rest of the harness passes around: targets, scenarios, cases.
+
+What is read from a file is a pydantic model (unknown keys refused, JSON Schema for editors made from it);
+`config` adds line numbers and merges variants. Durations are seconds, sizes bytes, rates requests a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from harness.units import parse_duration_s, parse_size_bytes
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+
+
+def _duration(value: object) -> object:
+    return parse_duration_s(value) if isinstance(value, str) else value
+
+
+def _size(value: object) -> object:
+    return parse_size_bytes(value) if isinstance(value, str) else value
+
+
+def _text(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | float) else value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration, json_schema_input_type=str | float),
+    Field(gt=0, description="seconds, or text such as 90s, 10m, 250ms"),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(_size, json_schema_input_type=str | int),
+    Field(gt=0, description="bytes, or text such as 512MiB, 32GB"),
+]
+EnvText = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float | bool)]
+Environment = dict[Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")], EnvText]
+
+
+class FileModel(BaseModel):
+    """A part of a file: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- targets --------------------------------------------------------------------------------------------
+
+
+class Toolchain(FileModel):
+    """One command that must be on the machine to build or run a target as a process."""
+
+    command: str = Field(description="the command's name; {command} elsewhere becomes its absolute path")
+    search: tuple[str, ...] = Field(
+        ("PATH",), description="where to look, in order: PATH, $NAME/bin, or glob patterns of folders"
+    )
+    version: tuple[str, ...] = Field(("--version",), description="arguments that print the version")
+    pattern: str = Field(r"(\d+(?:\.\d+)*)", description="regular expression; its first group is the version")
+    minimum: str | None = Field(None, description="the lowest version that will do")
+    together_with: tuple[str, ...] = Field((), description="commands that must be in the same folder")
+    exports: Environment = Field(
+        default_factory=dict, description="environment for build and run; may use {command} {folder} {home}"
+    )
+    install: str = Field(description="one line that tells how to get it")
+
+
+class ProcessSpec(FileModel):
+    """How the `process` driver builds and runs a target."""
+
+    build: tuple[tuple[str, ...], ...] = Field((), description="commands, run in the target's folder")
+    sources: tuple[str, ...] = Field((), description="glob patterns of what the build depends on")
+    run: tuple[str, ...] = Field(description="the service's command line")
+
+
+class DockerSpec(FileModel):
+    """How the `docker` driver builds and runs a target: a Dockerfile, or a ready image."""
+
+    dockerfile: str | None = None
+    context: str = "."
+    image: str | None = None
+    build_args: dict[str, EnvText] = Field(default_factory=dict)
+    run: tuple[str, ...] = Field((), description="command line in place of the image's own")
+
+
+class Tuning(FileModel):
+    """A choice that differs from the default, with its reason; the report shows it."""
+
+    name: str
+    value: EnvText
+    reason: str
+
+
+class TargetSpec(FileModel):
+    """A target with one variant merged in (`variant` is None for the plain one)."""
+
+    name: Name
+    variant: Name | None = None
+    label: str
+    language: str
+    payload: Literal["raw", "tree"]
+    reload: str | None
+    toolchain: tuple[Toolchain, ...] = ()
+    process: ProcessSpec | None = None
+    docker: DockerSpec | None = None
+    environment: Environment = Field(default_factory=dict)
+    tuning: tuple[Tuning, ...] = ()
+    test: tuple[tuple[str, ...], ...] = ()
+    warmup_hint_s: float = 3.0
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """`java-webflux` or `java-webflux+zgc`: how a target is named on the command line and in files."""
+        return f"{self.name}+{self.variant}" if self.variant else self.name
+
+
+# --- scenarios ------------------------------------------------------------------------------------------
+
+
+class RateStep(FileModel):
+    """A stretch of open load."""
+
+    rate_rps: Annotated[float, Field(gt=0)]
+    duration: Duration
+
+
+class Window(FileModel):
+    """One stretch of load that is measured as a whole.
+
+    closed: `connections` callers back to back; several numbers: the best is shown.
+    open: requests arrive on a schedule of their own at `rate_rps` (or along `steps`).
+    capacity: searches the highest open rate whose P99 stays within `p99_limit`.
+    """
+
+    name: Name
+    mode: Literal["closed", "open", "capacity"]
+    duration: Duration | None = Field(None, description="length of the window; open windows may give steps")
+    connections: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = (64,)
+    think_time: float = Field(0.0, ge=0, description="closed: seconds between answer and next request")
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    rate_rps: Annotated[float, Field(gt=0)] | None = None
+    steps: tuple[RateStep, ...] = ()
+    p99_limit: Duration | None = Field(None, description="capacity: the limit on P99 response time")
+    probe: Duration = Field(4.0, description="capacity: length of one step of the search")
+    only_full: bool = Field(False, description="part of the full protocol only")
+
+    @property
+    def rate_steps(self) -> tuple[tuple[float, float], ...]:
+        """(rate_rps, duration_s) of an open window; empty for others."""
+        if self.steps:
+            return tuple((s.rate_rps, s.duration) for s in self.steps)
+        if self.rate_rps is not None and self.duration is not None:
+            return ((self.rate_rps, self.duration),)
+        return ()
+
+    @property
+    def length_s(self) -> float:
+        """How long the window takes, a capacity search with its usual eight steps."""
+        if self.mode == "capacity":
+            return 8 * self.probe
+        return sum(d for _, d in self.rate_steps) if self.rate_steps else (self.duration or 0.0)
+
+
+class Warmup(FileModel):
+    """Closed load until the steady-state test is content, never longer than `max`."""
+
+    min: Duration = 3.0
+    max: Duration = 60.0
+    connections: int = Field(64, ge=1)
+
+
+class Traffic(FileModel):
+    """What the contract's own requests look like."""
+
+    bad_tokens: Ratio = Field(0.02, description="share of requests with a token that must be refused")
+    tokens: int = Field(1_000, ge=1, description="distinct good tokens")
+    messages: int = Field(211, ge=1, description="distinct messages of about 4 KB")
+
+
+class RequestSpec(FileModel):
+    """Requests to any service, in place of the contract's traffic."""
+
+    method: str = "POST"
+    path: str = "/"
+    headers: dict[str, EnvText] = Field(default_factory=dict)
+    body_files: tuple[str, ...] = Field((), description="files beside the scenario; used in turn")
+    token_file: str | None = Field(None, description="one bearer token a line; used in turn")
+    expect_status: int = Field(200, ge=100, le=599)
+
+
+class ColdStart(FileModel):
+    """Fresh starts, each timed to the first answered and the first authorised request."""
+
+    starts: int = Field(10, ge=1)
+
+
+class MemoryProbe(FileModel):
+    """Memory when idle, and with so many keep-alive connections each having been used once."""
+
+    connections: tuple[Annotated[int, Field(ge=1)], ...] = (64, 1_024, 10_000)
+    settle: Duration = 2.0
+
+
+class Reload(FileModel):
+    """The routing table is changed so many times under a fixed open load."""
+
+    changes: int = Field(10, ge=1)
+    every: Duration = 1.0
+    rate_rps: Annotated[float, Field(gt=0)] = 500.0
+    connections: int = Field(64, ge=1)
+
+
+class Promise(FileModel):
+    """A service level: `metric` of `window` must not exceed `at_most` (or fall under `at_least`)."""
+
+    metric: str
+    window: Name | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+
+
+class Scenario(FileModel):
+    """One question, asked of every target in the same way."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Name
+    question: str = Field(description="one sentence that the scenario answers")
+    kind: Literal["load", "cold-start", "memory", "reload"] = "load"
+    service: Environment = Field(default_factory=dict, description="environment variables of the contract")
+    traffic: Traffic = Traffic()
+    request: RequestSpec | None = None
+    warmup: Warmup | None = Warmup()
+    windows: tuple[Window, ...] = ()
+    cold_start: ColdStart = ColdStart()
+    memory: MemoryProbe = MemoryProbe()
+    reload: Reload = Reload()
+    timeout: Duration = Field(10.0, description="deadline of a request from its intended instant")
+    memory_limit: Size | None = Field(None, description="limit on the service's memory")
+    expect_unavailable: bool = Field(False, description="503 is an expected answer, with a histogram of its own")
+    promises: tuple[Promise, ...] = ()
+    folder: Path = Field(Path(), exclude=True)
+
+    @property
+    def algorithm(self) -> str:
+        return self.service.get("AUTH_ALGORITHM", "ES256")
+
+
+# --- a run ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: one target (with its variant) in one scenario. `twin` marks the blind twin."""
+
+    target: TargetSpec
+    scenario: Scenario
+    twin: bool = False
+
+    @property
+    def id(self) -> str:
+        """Folder and row name: `routing-4kb/go`, the twin as `routing-4kb/go~twin`."""
+        return f"{self.scenario.name}/{self.target.id}{'~twin' if self.twin else ''}"
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One trial to run: a case in a round, at a place in the order."""
+
+    case: Case
+    round: int
+    position: int
+    estimated_s: float
+
+
+JsonObject = dict[str, Any]
