@@ -1,0 +1,153 @@
+"""Tokens made after a recipe: a valid one, changed in one respect. `contract/README.md` documents recipes."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from harness.kit.keys import KeyRing, SigningKey, base64url, hmac_sha256
+from harness.model import FileModel, JsonObject
+
+ISSUER = "https://issuer.bench.example"
+AUDIENCE = "bench-messages"
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+Mutation = Literal[
+    "flip-header-bit",
+    "flip-claims-bit",
+    "flip-signature-bit",
+    "unused-bits-signature",
+    "unused-bits-claims",
+    "zero-signature",
+    "empty-signature",
+    "der-signature",
+    "short-signature",
+    "padded",
+    "no-dots",
+    "one-dot",
+    "extra-segment",
+    "not-base64url",
+    "claims-not-json",
+    "header-not-json",
+]
+
+
+class TokenRecipe(FileModel):
+    """How a token differs from the valid one; every member is optional."""
+
+    key: str = Field("primary", description="primary, foreign, other-type, or a key's name: ec-1 ec-2 rsa-1")
+    sign: Literal["normal", "none", "hmac-public-key"] = "normal"
+    alg: str | None = Field(None, description="`alg` in the header; the key's own where not given")
+    kid: str | None = Field(None, description="`kid` in the header; the key's own where not given")
+    header: JsonObject = Field(default_factory=dict, description="further header members; null removes one")
+    offer_key: Annotated[
+        Literal["jwk", "jku", "x5u"] | None, Field(description="the header offers the signing key itself")
+    ] = None
+    claims: JsonObject = Field(default_factory=dict, description="claims to set; null removes one")
+    expires_in_s: float = 6 * 3600
+    not_before_in_s: float | None = None
+    mutate: Mutation | None = None
+    size_bytes: int | None = Field(None, description="a padding claim makes the token at least so long")
+    serial: int = Field(0, description="makes otherwise equal tokens distinct")
+
+
+def make_token(recipe: TokenRecipe, ring: KeyRing, algorithm: str, now_s: float) -> str:
+    """A compact JWS (RFC 7515) after the recipe, for a service configured with `algorithm`."""
+    key = ring.named(recipe.key, algorithm)
+    header = _header(recipe, key)
+    claims = _claims(recipe, now_s)
+    if recipe.size_bytes is not None:
+        claims["pad"] = "x" * recipe.size_bytes
+    head, body = _encode(header), _encode(claims)
+    if recipe.mutate == "claims-not-json":
+        body = base64url(b"{not json")
+    if recipe.mutate == "header-not-json":
+        head = base64url(b"{not json")
+    if recipe.mutate == "unused-bits-claims":
+        body = _with_unused_bits(_encode_with_unused_bits(claims))
+    signature = _signature(recipe, key, f"{head}.{body}".encode())
+    return _mutate(recipe.mutate, head, body, signature)
+
+
+def _header(recipe: TokenRecipe, key: SigningKey) -> dict[str, Any]:
+    alg = {"none": "none", "hmac-public-key": "HS256", "normal": key.algorithm}[recipe.sign]
+    header: dict[str, Any] = {"alg": recipe.alg or alg, "typ": "JWT", "kid": recipe.kid or key.kid}
+    if recipe.offer_key == "jwk":
+        header["jwk"] = key.public_jwk()
+    elif recipe.offer_key:
+        header[recipe.offer_key] = "https://keys.attacker.example/keys.json"
+    header |= recipe.header
+    return {k: v for k, v in header.items() if v is not None}
+
+
+def _claims(recipe: TokenRecipe, now_s: float) -> dict[str, Any]:
+    claims: dict[str, Any] = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": f"client-{recipe.serial:05d}",
+        "iat": int(now_s),
+        "exp": _number(now_s + recipe.expires_in_s),
+        "jti": f"{recipe.serial:08x}",
+        "scope": "messages:write",
+    }
+    if recipe.not_before_in_s is not None:
+        claims["nbf"] = _number(now_s + recipe.not_before_in_s)
+    claims |= recipe.claims
+    return {k: v for k, v in claims.items() if v is not None}
+
+
+def _number(seconds: float) -> int:
+    return int(seconds)
+
+
+def _encode(value: JsonObject) -> str:
+    return base64url(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _encode_with_unused_bits(claims: JsonObject) -> str:
+    """Claims whose length leaves unused bits in the last character (not a multiple of three bytes)."""
+    padded = dict(claims)
+    while len(json.dumps(padded, separators=(",", ":"))) % 3 == 0:
+        padded["pad"] = padded.get("pad", "") + "x"
+    return _encode(padded)
+
+
+def _with_unused_bits(segment: str) -> str:
+    """Sets the lowest bit of the last character: decoders that ignore it read the same bytes."""
+    return segment[:-1] + _ALPHABET[_ALPHABET.index(segment[-1]) | 1]
+
+
+def _signature(recipe: TokenRecipe, key: SigningKey, data: bytes) -> bytes:
+    if recipe.sign == "none":
+        return b""
+    if recipe.sign == "hmac-public-key":
+        return hmac_sha256(key.public_pem(), data)
+    return key.sign(data, der=recipe.mutate == "der-signature")
+
+
+def _flip(segment: str) -> str:
+    """One bit of the decoded bytes, in the middle of the segment, where no character is cut short."""
+    place = len(segment) // 2 // 4 * 4
+    return segment[:place] + _ALPHABET[_ALPHABET.index(segment[place]) ^ 2] + segment[place + 1 :]
+
+
+def _mutate(mutation: Mutation | None, head: str, body: str, signature: bytes) -> str:
+    sig = base64url(signature)
+    zeros = base64url(bytes(len(signature)))
+    changed: dict[str | None, str] = {
+        "flip-header-bit": f"{_flip(head)}.{body}.{sig}",
+        "flip-claims-bit": f"{head}.{_flip(body)}.{sig}",
+        "flip-signature-bit": f"{head}.{body}.{_flip(sig) if sig else sig}",
+        "unused-bits-signature": f"{head}.{body}.{_with_unused_bits(sig) if sig else sig}",
+        "zero-signature": f"{head}.{body}.{zeros}",
+        "empty-signature": f"{head}.{body}.",
+        "short-signature": f"{head}.{body}.{base64url(signature[:-1])}",
+        "padded": f"{head}.{body}.{sig}==",
+        "no-dots": head + body + sig,
+        "one-dot": f"{head}.{body}",
+        "extra-segment": f"{head}.{body}.{sig}.{sig}",
+        "not-base64url": f"{head}.{body}.{sig[:-2]}+/",
+    }
+    return changed.get(mutation, f"{head}.{body}.{sig}")
