@@ -1,4 +1,4 @@
-"""YAML → model. All problems of a file are found at once, each with file, line, key and the nearest valid key."""
+"""YAML → model: all problems of a file at once, each with file, line, key and the nearest valid key."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[str] = set()
     for key, _ in node.value:
         if key.value in seen:
-            raise yaml.MarkedYAMLError(problem=f"key {key.value!r} stands here twice", problem_mark=key.start_mark)
+            raise yaml.MarkedYAMLError(
+                problem=f"key {key.value!r} stands here twice", problem_mark=key.start_mark
+            )
         seen.add(key.value)
     return loader.construct_mapping(node, deep=True)
 

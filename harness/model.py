@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from harness.units import parse_duration_s, parse_size_bytes
 
@@ -27,7 +27,13 @@ def _size(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | float) else value
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+        if isinstance(value, int | float)
+        else value
+    )
 
 
 Duration = Annotated[
@@ -96,11 +102,64 @@ class Tuning(FileModel):
     reason: str
 
 
+class ProcessPatch(FileModel):
+    """What a variant changes of `process`; a member that is given replaces the target's own."""
+
+    build: tuple[tuple[str, ...], ...] | None = None
+    sources: tuple[str, ...] | None = None
+    run: tuple[str, ...] | None = None
+
+
+class DockerPatch(FileModel):
+    """What a variant changes of `docker`; build arguments are merged."""
+
+    dockerfile: str | None = None
+    context: str | None = None
+    image: str | None = None
+    build_args: dict[str, EnvText] = Field(default_factory=dict)
+    run: tuple[str, ...] | None = None
+
+
+class Variant(FileModel):
+    """Another choice for the same service, measured under a name of its own."""
+
+    reason: str = Field(description="why one would choose it, or why it is here")
+    label: str | None = None
+    environment: Environment = Field(default_factory=dict)
+    process: ProcessPatch | None = None
+    docker: DockerPatch | None = None
+    toolchain: tuple[Toolchain, ...] | None = None
+    tuning: tuple[Tuning, ...] | None = None
+    payload: Literal["raw", "tree"] | None = None
+    warmup_hint_s: float | None = None
+
+
+class TargetFile(FileModel):
+    """`target.yaml`: a service to measure, how to build and run it, and its variants."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Name = Field(description="the folder's name")
+    label: str = Field(description="how tables call it")
+    language: str
+    contract: Literal[1] = Field(description="the version of the contract that it keeps")
+    payload: Literal["raw", "tree"] = Field(description="is `payload` kept as text or parsed into a tree?")
+    reload: str | None = Field(None, description="how a changed routing table is taken up")
+    toolchain: tuple[Toolchain, ...] = ()
+    process: ProcessSpec | None = None
+    docker: DockerSpec | None = None
+    environment: Environment = Field(default_factory=dict)
+    tuning: tuple[Tuning, ...] = ()
+    test: tuple[tuple[str, ...], ...] = Field((), description="the target's own tests; BENCH_KIT names the kit")
+    warmup_hint_s: float = Field(3.0, ge=0, description="how long it usually warms up; only plans use it")
+    variants: dict[Name, Variant] = Field(default_factory=dict)
+
+
 class TargetSpec(FileModel):
     """A target with one variant merged in (`variant` is None for the plain one)."""
 
     name: Name
     variant: Name | None = None
+    variant_reason: str | None = None
     label: str
     language: str
     payload: Literal["raw", "tree"]
@@ -149,6 +208,18 @@ class Window(FileModel):
     p99_limit: Duration | None = Field(None, description="capacity: the limit on P99 response time")
     probe: Duration = Field(4.0, description="capacity: length of one step of the search")
     only_full: bool = Field(False, description="part of the full protocol only")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Window:
+        if self.mode == "closed" and self.duration is None:
+            raise ValueError("a closed window needs `duration`")
+        if self.mode == "open" and not self.rate_steps:
+            raise ValueError("an open window needs `rate_rps` with `duration`, or `steps`")
+        if self.mode == "capacity" and self.p99_limit is None:
+            raise ValueError("a capacity window needs `p99_limit`")
+        if self.mode != "closed" and len(self.connections) > 1:
+            raise ValueError("only closed windows may name several numbers of connections")
+        return self
 
     @property
     def rate_steps(self) -> tuple[tuple[float, float], ...]:
@@ -242,9 +313,23 @@ class Scenario(FileModel):
     reload: Reload = Reload()
     timeout: Duration = Field(10.0, description="deadline of a request from its intended instant")
     memory_limit: Size | None = Field(None, description="limit on the service's memory")
-    expect_unavailable: bool = Field(False, description="503 is an expected answer, with a histogram of its own")
+    expect_unavailable: bool = Field(
+        False, description="503 is an expected answer, with a histogram of its own"
+    )
     promises: tuple[Promise, ...] = ()
     folder: Path = Field(Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Scenario:
+        names = [w.name for w in self.windows]
+        if len(set(names)) < len(names):
+            raise ValueError("two windows have the same name")
+        if self.kind == "load" and not self.windows:
+            raise ValueError("a scenario of kind `load` needs `windows`")
+        unknown = [p.window for p in self.promises if p.window and p.window not in names]
+        if unknown:
+            raise ValueError(f"a promise names a window that is not here: {unknown[0]}")
+        return self
 
     @property
     def algorithm(self) -> str:

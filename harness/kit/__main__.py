@@ -1,4 +1,4 @@
-"""`python -m harness.kit --out DIR`: writes a kit for a target's own tests (tokens are good for six hours)."""
+"""`python -m harness.kit --out DIR`: writes a kit for a target's own tests (good for six hours)."""
 
 from __future__ import annotations
 

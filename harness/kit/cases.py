@@ -65,7 +65,9 @@ class CaseRequest(FileModel):
     topic: str = STANDARD_TOPIC
     path: str | None = Field(None, description="the request target in place of /v1/messages/{topic}")
     token: TokenRecipe | str | None = Field(default_factory=TokenRecipe, description="recipe, text or null")
-    authorization: tuple[str, ...] | None = Field(None, description="header values; {token} stands for the token")
+    authorization: tuple[str, ...] | None = Field(
+        None, description="header values; {token} stands for the token"
+    )
     content_type: str | None = "application/json"
     headers: dict[str, str] = Field(default_factory=dict)
     message: JsonObject = Field(default_factory=dict, description="members to set on the standard message")
@@ -74,7 +76,9 @@ class CaseRequest(FileModel):
     body_base64: str | None = None
     body_bytes: int | None = Field(None, description="the message is padded to exactly so many bytes")
     body_repeat: tuple[tuple[str, int], ...] = Field((), description="the body as (text, times) pieces")
-    header_padding_bytes: int = Field(0, ge=0, description="further headers, 4,000 bytes each, of so many bytes")
+    header_padding_bytes: int = Field(
+        0, ge=0, description="further headers, 4,000 bytes each, of so many bytes"
+    )
     chunked: bool = False
     expect: Expect = Expect()
 
@@ -85,7 +89,9 @@ class CaseSpec(FileModel):
     name: str
     about: str = ""
     settings: tuple[Setting, ...] = ("es256", "rs256")
-    service: Environment = Field(default_factory=dict, description="the case needs a service started with these")
+    service: Environment = Field(
+        default_factory=dict, description="the case needs a service started with these"
+    )
     wire: bool = Field(False, description="needs a real socket; skipped by tests inside the process")
     request: CaseRequest | None = None
     requests: tuple[CaseRequest, ...] = ()

@@ -71,7 +71,9 @@ class Kit:
             "settings": {s: service_environment(s) for s in SETTINGS},
             "cases": [_case_json(c) for s in SETTINGS for c in self.cases(s)],
         }
-        (folder / "cases.json").write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / "cases.json").write_text(
+            json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
 
     def write_service_files(self, folder: Path) -> None:
         """What a service reads at its start: the public keys and the routing table."""

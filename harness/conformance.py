@@ -1,0 +1,248 @@
+"""Does a running service keep the contract? Sends cases over real sockets and compares the answers.
+
+Used before and after every load on the very process that is measured, and by `harness verify`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from harness.kit.cases import TITLES, ReadyCase, ReadyRequest
+
+_PARALLEL = 8
+_SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One case that the service answers otherwise than the contract says."""
+
+    case: str
+    setting: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"{self.case} [{self.setting}]: expected {self.expected}, got {self.got}"
+
+
+@dataclass(frozen=True)
+class Due:
+    """A request to be sent again at `at_s` (monotonic), see `CaseSpec.later`."""
+
+    case: ReadyCase
+    at_s: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a pack of cases showed; `due` are second looks still to come."""
+
+    checked: int
+    differences: tuple[Difference, ...]
+    due: tuple[Due, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.differences
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    closed: bool
+
+
+def check(host: str, port: int, cases: Sequence[ReadyCase], timeout_s: float = 10.0) -> Verdict:
+    """Runs the cases, several at a time; those that send at once run alone, after the others."""
+    alone = [c for c in cases if c.concurrent > 1]
+    side_by_side = [c for c in cases if c.concurrent == 1]
+    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="conformance") as pool:
+        outcomes = list(pool.map(lambda c: _run(host, port, c, timeout_s), side_by_side))
+    outcomes += [_run_concurrently(host, port, c, timeout_s) for c in alone]
+    now_s = time.monotonic()
+    due = tuple(Due(c, now_s + c.later_after_s) for c in cases if c.later_after_s is not None)
+    return Verdict(len(cases), tuple(d for d in outcomes if d is not None), due)
+
+
+def check_due(host: str, port: int, due: Sequence[Due], timeout_s: float = 10.0) -> Verdict:
+    """The second looks; waits until each is due."""
+    differences = []
+    for look in due:
+        time.sleep(max(0.0, look.at_s - time.monotonic()))
+        assert look.case.later is not None
+        found = _run_requests(host, port, look.case, (look.case.later,), timeout_s)
+        if found:
+            differences.append(
+                Difference(f"{look.case.name}, sent again", found.setting, found.expected, found.got)
+            )
+    return Verdict(len(due), tuple(differences))
+
+
+def _run(host: str, port: int, case: ReadyCase, timeout_s: float) -> Difference | None:
+    return _run_requests(host, port, case, case.requests, timeout_s)
+
+
+def _run_requests(
+    host: str, port: int, case: ReadyCase, requests: Sequence[ReadyRequest], timeout_s: float
+) -> Difference | None:
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        for number, request in enumerate(requests, start=1):
+            answer = send(connection, request)
+            wrong = compare(request, answer)
+            if wrong is None and answer.closed and number < len(requests):
+                wrong = ("a connection that stays open", f"closed after status {answer.status}")
+            if wrong:
+                which = f"request {number}: " if len(requests) > 1 else ""
+                return Difference(case.name, case.setting, which + wrong[0], wrong[1])
+    except (OSError, http.client.HTTPException) as error:
+        expected = (
+            f"status {_join(requests[0].statuses)}" if len(requests) == 1 else "an answer to each request"
+        )
+        return Difference(case.name, case.setting, expected, f"no answer ({type(error).__name__}: {error})")
+    finally:
+        connection.close()
+    return None
+
+
+def _run_concurrently(host: str, port: int, case: ReadyCase, timeout_s: float) -> Difference | None:
+    def one(_: int) -> str | int:
+        connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+        try:
+            return send(connection, case.requests[0]).status
+        except (OSError, http.client.HTTPException) as error:
+            return type(error).__name__
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(case.concurrent) as pool:
+        got = Counter(pool.map(one, range(case.concurrent)))
+    if set(got) <= set(case.counts) and all(got[s] >= n for s, n in case.counts.items()):
+        return None
+    wanted = ", ".join(f"at least {n} × {s}" for s, n in case.counts.items())
+    found = ", ".join(f"{n} × {s}" for s, n in sorted(got.items(), key=str))
+    return Difference(case.name, case.setting, f"{wanted} of {case.concurrent} sent at once", found)
+
+
+def send(connection: http.client.HTTPConnection, request: ReadyRequest) -> Answer:
+    """One exchange, headers exactly as given. An answer that comes before the body is all sent counts."""
+    connection.putrequest(request.method, request.target, skip_accept_encoding=True)
+    for name, value in request.headers:
+        connection.putheader(name, value)
+    bodiless = request.method in ("GET", "HEAD") and not request.body
+    if request.chunked:
+        connection.putheader("Transfer-Encoding", "chunked")
+    elif not bodiless:
+        connection.putheader("Content-Length", str(len(request.body)))
+    try:
+        connection.endheaders()
+        if connection.sock is not None:
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if request.chunked:
+            _send_chunked(connection, request.body)
+        elif request.body:
+            connection.send(request.body)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    response = connection.getresponse()
+    body = response.read()
+    headers = {k.lower(): v for k, v in response.getheaders()}
+    return Answer(response.status, headers, body, response.will_close)
+
+
+def _send_chunked(connection: http.client.HTTPConnection, body: bytes) -> None:
+    for start in range(0, len(body), 1_000):
+        piece = body[start : start + 1_000]
+        connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+    connection.send(b"0\r\n\r\n")
+
+
+def compare(request: ReadyRequest, answer: Answer) -> tuple[str, str] | None:
+    """None when the answer is as expected, else (expected, got)."""
+    if answer.status not in request.statuses:
+        return f"status {_join(request.statuses)}", f"status {answer.status} {_shown(answer.body)}"
+    for name, text in request.answer_headers:
+        value = answer.headers.get(name)
+        if value is None or text.lower() not in value.lower():
+            return f"header {name}: …{text}…", "no such header" if value is None else f"{name}: {value}"
+    if answer.status >= 400:
+        return _compare_problem(answer) if request.method != "HEAD" else None
+    if request.answer is None and request.answer_route is None:
+        return None
+    try:
+        got = json.loads(answer.body)
+    except ValueError:
+        return "a JSON body", _shown(answer.body)
+    if request.answer is not None:
+        place = first_difference(request.answer, got)
+        if place:
+            return place
+    for key, value in (request.answer_route or {}).items():
+        found = got.get("route", {}).get(key) if isinstance(got, dict) else None
+        if found != value:
+            return f"route.{key} = {value!r}", repr(found)
+    return None
+
+
+def _compare_problem(answer: Answer) -> tuple[str, str] | None:
+    kind = answer.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/problem+json":
+        return "content type application/problem+json", kind or "none"
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return "a problem document (RFC 9457)", _shown(answer.body)
+    title = TITLES.get(answer.status)
+    if not isinstance(body, dict) or body.get("status") != answer.status:
+        return f"a problem document with status {answer.status}", _shown(answer.body)
+    if title is not None and body.get("title") != title:
+        return f"the title {title!r}", repr(body.get("title"))
+    return None
+
+
+def first_difference(expected: Any, got: Any, place: str = "") -> tuple[str, str] | None:
+    """Where two JSON values differ, numbers compared as IEEE doubles; None when they are equal."""
+    if isinstance(expected, dict) and isinstance(got, dict):
+        if expected.keys() != got.keys():
+            return f"members {sorted(expected)} in {place or 'the answer'}", f"{sorted(got)}"
+        pairs = ((expected[k], got[k], f"{place}.{k}".lstrip(".")) for k in expected)
+    elif isinstance(expected, list) and isinstance(got, list):
+        if len(expected) != len(got):
+            return f"{len(expected)} items in {place}", f"{len(got)}"
+        pairs = ((e, g, f"{place}[{i}]") for i, (e, g) in enumerate(zip(expected, got, strict=True)))
+    elif _same_scalar(expected, got):
+        return None
+    else:
+        return f"{place or 'the answer'} = {_cut(repr(expected))}", _cut(repr(got))
+    return next((d for e, g, p in pairs if (d := first_difference(e, g, p))), None)
+
+
+def _same_scalar(expected: Any, got: Any) -> bool:
+    if isinstance(expected, bool) or isinstance(got, bool):
+        return expected is got
+    if isinstance(expected, int | float) and isinstance(got, int | float):
+        return float(expected) == float(got)
+    return type(expected) is type(got) and bool(expected == got)
+
+
+def _join(statuses: Sequence[int]) -> str:
+    return " or ".join(str(s) for s in statuses)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+
+
+def _shown(body: bytes) -> str:
+    return "with " + _cut(repr(body.decode("utf-8", "replace"))) if body else "without a body"

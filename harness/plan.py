@@ -1,0 +1,136 @@
+"""Scenarios × targets → trials in order. Pure: the same cases, options and seed give the same plan."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.model import Case, PlannedTrial, Scenario, TargetSpec, Window
+
+STANDARD_ROUNDS = 3
+FULL_ROUNDS = 5
+_OVERHEAD_S = 9.0
+"""Start, two packs of conformance cases, priming the answers, drain, stop: about so long beside the load."""
+_OVERHEAD_WINDOW_S = 2.0
+_SHORTEST_WINDOW_S = 3.0
+_QUICK_SCALE = 0.4
+_START_S = {"cold-start": 4.0}
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """What the user asked for. `budget_s` lets the plan choose rounds and window lengths itself."""
+
+    rounds: int | None = None
+    seed: int = 1
+    budget_s: float | None = None
+    quick: bool = False
+    full: bool = False
+    twin: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Trials in the order in which they run. `scale` shortened the windows, 1.0 is their own length."""
+
+    trials: tuple[PlannedTrial, ...]
+    rounds: int
+    scale: float
+    seed: int
+
+    @property
+    def estimated_s(self) -> float:
+        return sum(t.estimated_s for t in self.trials)
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Each case once, in the order scenarios and targets were named, twins last."""
+        unique = {t.case.id: t.case for t in sorted(self.trials, key=lambda t: (t.round, t.position))}
+        return tuple(sorted(unique.values(), key=lambda c: (c.scenario.name, c.twin, c.target.id)))
+
+
+def make_plan(scenarios: Sequence[Scenario], targets: Sequence[TargetSpec], options: PlanOptions) -> Plan:
+    """Every case once a round, each round in a random order of its own, drawn from the seed."""
+    if options.quick:
+        return _arrange(scenarios, targets, options.rounds or 1, _QUICK_SCALE, options, twin=False)
+    rounds = options.rounds or (FULL_ROUNDS if options.full else STANDARD_ROUNDS)
+    twin = options.twin and rounds > 1
+    if options.budget_s is None:
+        return _arrange(scenarios, targets, rounds, 1.0, options, twin=twin)
+    plan = _arrange(scenarios, targets, 1, 0.1, options, twin=False)
+    for count, scale in _candidates(options.rounds):
+        candidate = _arrange(scenarios, targets, count, scale, options, twin=options.twin and count > 1)
+        if candidate.estimated_s <= options.budget_s:
+            return candidate
+    return plan
+
+
+def _candidates(rounds: int | None) -> list[tuple[int, float]]:
+    """(rounds, scale) from the best to the poorest: three rounds are worth more than long windows."""
+    counts = (rounds,) if rounds else (5, 3, 2, 1)
+    return [(n, s) for n in counts for s in (1.0, 0.7, 0.5, 0.3)]
+
+
+def _arrange(
+    scenarios: Sequence[Scenario],
+    targets: Sequence[TargetSpec],
+    rounds: int,
+    scale: float,
+    options: PlanOptions,
+    *,
+    twin: bool,
+) -> Plan:
+    rng = random.Random(options.seed)
+    scaled = [scale_scenario(s, scale, full=options.full) for s in scenarios]
+    cases = [Case(t, s) for s in scaled for t in targets]
+    if twin and targets:
+        twinned = rng.choice(targets)
+        cases += [Case(twinned, s, twin=True) for s in scaled if s.kind == "load"]
+    trials = []
+    for number in range(1, rounds + 1):
+        order = list(cases)
+        rng.shuffle(order)
+        trials += [PlannedTrial(c, number, p, estimate_s(c)) for p, c in enumerate(order)]
+    return Plan(tuple(trials), rounds, scale, options.seed)
+
+
+def scale_scenario(scenario: Scenario, scale: float, *, full: bool) -> Scenario:
+    """The scenario with windows of another length; those of the full protocol only if `full`."""
+    windows = tuple(_scale_window(w, scale) for w in scenario.windows if full or not w.only_full)
+    changes: dict[str, object] = {"windows": windows}
+    if scale < 1:
+        starts = max(1, round(scenario.cold_start.starts * scale))
+        changes["cold_start"] = scenario.cold_start.model_copy(update={"starts": starts})
+    return scenario.model_copy(update=changes)
+
+
+def _scale_window(window: Window, scale: float) -> Window:
+    def shorter(duration_s: float) -> float:
+        return min(duration_s, max(_SHORTEST_WINDOW_S, duration_s * scale))
+
+    steps = tuple(s.model_copy(update={"duration": shorter(s.duration)}) for s in window.steps)
+    duration = shorter(window.duration) if window.duration else None
+    return window.model_copy(update={"steps": steps, "duration": duration})
+
+
+def estimate_s(case: Case) -> float:
+    """About how long a trial of the case takes; only shown, and used to fit a budget."""
+    scenario = case.scenario
+    if scenario.kind == "cold-start":
+        return scenario.cold_start.starts * _START_S["cold-start"]
+    if scenario.kind == "memory":
+        steps = scenario.memory.connections
+        return _OVERHEAD_S + sum(scenario.memory.settle + n / 2_000 for n in steps)
+    warm_s = 0.0
+    if scenario.warmup:
+        warm_s = min(scenario.warmup.max, max(scenario.warmup.min, case.target.warmup_hint_s))
+    if scenario.kind == "reload":
+        return _OVERHEAD_S + warm_s + (scenario.reload.changes + 2) * scenario.reload.every
+    lengths = sum(w.length_s * len(w.connections) + _OVERHEAD_WINDOW_S for w in scenario.windows)
+    return _OVERHEAD_S + warm_s + lengths
+
+
+def repeat(trial: PlannedTrial, position: int) -> PlannedTrial:
+    """The same trial once more, at the end of its round (an invalid one is repeated once)."""
+    return replace(trial, position=position)

@@ -1,0 +1,156 @@
+"""Results on disk. Each file is written whole or not at all, names its schema, and unknown ones are refused.
+
+results/<run-id>/run.json, trials/<scenario>/<target>/<nn>/{trial.json, …}; `latest` names the newest run.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StoreError
+from harness.model import JsonObject
+
+SCHEMA = 1
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes beside, syncs, renames. Raises StoreError (a full disk among the reasons)."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink()
+        raise _store_error("write", path, error) from error
+
+
+def write_json(path: Path, value: JsonObject) -> None:
+    """One JSON object, keys in their given order, missing figures as null (never NaN)."""
+    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> JsonObject:
+    """One JSON object of our schema. Raises StoreError for anything else."""
+    try:
+        value: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _store_error("read", path, error) from error
+    except ValueError as error:
+        raise StoreError(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        found = value.get("schema") if isinstance(value, dict) else type(value).__name__
+        raise StoreError(f"{path} is of schema {found!r}; this harness reads schema {SCHEMA}")
+    return value
+
+
+def _store_error(verb: str, path: Path, error: OSError) -> StoreError:
+    advice = "; free some space and start again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return StoreError(f"cannot {verb} {path}: {error.strerror}{advice}")
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """`2026-11-23T20-15-04Z-1a2b`: sorts by time, unique enough for two starts in one second."""
+    moment = now or datetime.now(UTC)
+    return f"{moment:%Y-%m-%dT%H-%M-%SZ}-{secrets.token_hex(2)}"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @staticmethod
+    def create(results: Path, run_id: str) -> RunFolder:
+        """A new folder, and `latest` pointing at it. Raises StoreError."""
+        folder = results / run_id
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise _store_error("create", folder, error) from error
+        _point_latest(results, run_id)
+        return RunFolder(folder)
+
+    def trial_folder(self, case_id: str, round_number: int, attempt: int = 1) -> Path:
+        """`trials/routing-4kb/go/01`; a repeated trial gets `01b`."""
+        return self.path / "trials" / case_id / f"{round_number:02d}{'b' if attempt > 1 else ''}"
+
+    def write_run(self, document: JsonObject) -> None:
+        write_json(self.path / "run.json", {"schema": SCHEMA, **document})
+
+    def read_run(self) -> JsonObject:
+        return read_json(self.path / "run.json")
+
+    @contextmanager
+    def new_trial(self, case_id: str, round_number: int, attempt: int = 1) -> Iterator[Path]:
+        """A folder to fill; it takes its final name when the context ends, however it ends."""
+        final = self.trial_folder(case_id, round_number, attempt)
+        working = final.with_name(f".{final.name}.part")
+        try:
+            shutil.rmtree(working, ignore_errors=True)
+            working.mkdir(parents=True)
+        except OSError as error:
+            raise _store_error("create", working, error) from error
+        try:
+            yield working
+        finally:
+            if (working / "trial.json").is_file():
+                with suppress(OSError):
+                    working.rename(final)
+
+    def trials(self) -> list[JsonObject]:
+        """Every finished trial, in the order of their folders; `folder` is added to each."""
+        found = []
+        for path in sorted(self.path.glob("trials/*/*/*/trial.json")):
+            if not path.parent.name.startswith("."):
+                found.append({**read_json(path), "folder": str(path.parent.relative_to(self.path))})
+        return found
+
+
+def open_run(path: Path) -> RunFolder:
+    """A run by its folder or by the path of its run.json. Raises StoreError."""
+    folder = path.parent if path.name == "run.json" else path
+    folder = folder.resolve()
+    if not (folder / "run.json").is_file():
+        raise StoreError(f"{path} holds no run (no run.json); see `ls results/`")
+    return RunFolder(folder)
+
+
+def _point_latest(results: Path, run_id: str) -> None:
+    aside = results / f".latest.{os.getpid()}"
+    try:
+        with suppress(FileNotFoundError):
+            aside.unlink()
+        aside.symlink_to(run_id)
+        aside.replace(results / "latest")
+    except OSError as error:
+        raise _store_error("set", results / "latest", error) from error
+
+
+def write_outcome(results: Path, document: JsonObject) -> None:
+    """`outcome.json` of a command, in results/latest (made if there is none yet)."""
+    latest = results / "latest"
+    if not latest.exists():
+        with suppress(FileNotFoundError):
+            latest.unlink()
+        latest.mkdir(parents=True)
+    write_json(latest / "outcome.json", {"schema": SCHEMA, **document})
