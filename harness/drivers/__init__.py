@@ -1,0 +1,1 @@
+"""How a target is built, started, limited and stopped: `process` and `docker`, both as `base` says."""

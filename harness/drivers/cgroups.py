@@ -1,0 +1,131 @@
+"""A control group (v1 or v2) that holds one process tree to a memory limit, where this user may make one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.drivers.owner import Owner
+
+_NAME = re.compile(r"bench\.(?P<run>.+)\.(?P<owner>\d+-\d+-[0-9a-f]+\.\d+)\.\d+")
+
+
+@dataclass(frozen=True)
+class MemoryGroup:
+    """A control group of its own; the watchdog moves the process in and removes the group at its end."""
+
+    folder: Path
+    events: Path
+    version: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why no control group could be made."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Parent:
+    folder: Path
+    version: int
+
+
+def make_memory_group(limit_bytes: int, run_id: str, owner: Owner) -> MemoryGroup | Refusal:
+    """A new group with this limit (swap counted in, where the kernel can), or why there is none."""
+    parents = list(_parents())
+    if not parents:
+        return Refusal("no memory control group is mounted here")
+    reason = ""
+    for parent in parents:
+        try:
+            return _make(parent, limit_bytes, run_id, owner)
+        except OSError as error:
+            reason = f"{error.strerror}: {error.filename}"
+    return Refusal(f"no control group may be made ({reason})")
+
+
+def leftover_groups() -> Iterator[tuple[Path, str, Owner | None]]:
+    """(folder, run id, owner) of each group that a harness made and that no longer holds a process."""
+    for parent in _parents():
+        for folder in parent.folder.glob("bench.*"):
+            match = _NAME.fullmatch(folder.name)
+            if match and not (folder / "cgroup.procs").read_text().strip():
+                yield folder, match["run"], Owner.parse(match["owner"])
+
+
+def oom_kills(events: str | None) -> int:
+    """Processes killed for want of memory: the line `oom_kill N` of memory.events or memory.oom_control."""
+    match = re.search(r"^oom_kill (\d+)$", events or "", re.MULTILINE)
+    return int(match[1]) if match else 0
+
+
+def _make(parent: _Parent, limit_bytes: int, run_id: str, owner: Owner) -> MemoryGroup:
+    folder = _fresh_folder(parent.folder, run_id, owner)
+    try:
+        if parent.version == 1:
+            (folder / "memory.limit_in_bytes").write_text(str(limit_bytes))
+            swap, swap_limit = folder / "memory.memsw.limit_in_bytes", str(limit_bytes)
+        else:
+            (folder / "memory.max").write_text(str(limit_bytes))
+            swap, swap_limit = folder / "memory.swap.max", "0"
+        if swap.exists():
+            swap.write_text(swap_limit)
+    except OSError:
+        folder.rmdir()
+        raise
+    events = "memory.oom_control" if parent.version == 1 else "memory.events"
+    return MemoryGroup(folder, folder / events, parent.version)
+
+
+def _fresh_folder(parent: Path, run_id: str, owner: Owner) -> Path:
+    number = 0
+    while True:
+        folder = parent / f"bench.{run_id}.{owner}.{number}"
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def _parents() -> Iterator[_Parent]:
+    """Groups under which one may be made, nearest first; in v2 those that pass the controller on."""
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    membership = Path("/proc/self/cgroup").read_text().splitlines()
+    for version, mount, own in _hierarchies(mounts, membership):
+        near = mount / own.lstrip("/")
+        for folder in [near, *near.parents]:
+            if not folder.is_relative_to(mount):
+                break
+            if version == 1 or _passes_memory_on(folder):
+                yield _Parent(folder, version)
+
+
+def _passes_memory_on(folder: Path) -> bool:
+    control = folder / "cgroup.subtree_control"
+    return control.exists() and "memory" in control.read_text().split()
+
+
+def _hierarchies(mounts: Iterable[str], membership: Iterable[str]) -> Iterator[tuple[int, Path, str]]:
+    """(version, mount point, own group) of each hierarchy that may limit memory: proc(5), cgroups(7)."""
+    own: dict[str, str] = {}
+    for line in membership:
+        _, controllers, path = line.split(":", 2)
+        own.update(dict.fromkeys(controllers.split(","), path))
+    for line in mounts:
+        before, _, after = line.partition(" - ")
+        root, point = before.split()[3:5]
+        kind, _, options = after.split(" ", 2)
+        if kind == "cgroup" and "memory" in options.split(",") and "memory" in own:
+            yield 1, Path(point), _below(own["memory"], root)
+        elif kind == "cgroup2" and "" in own:
+            yield 2, Path(point), _below(own[""], root)
+
+
+def _below(path: str, root: str) -> str:
+    """A group's path below the mount point, when a container sees only a part of the hierarchy."""
+    return path.removeprefix(root) if root != "/" else path

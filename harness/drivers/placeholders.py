@@ -1,0 +1,27 @@
+"""`{name}` in the command lines of a target's manifest; `{{` and `}}` stand for the braces themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from harness.errors import UsageError
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_-]*)\}")
+
+
+def fill(argv: Sequence[str], values: Mapping[str, str], where: str) -> tuple[str, ...]:
+    """The command line with every placeholder replaced. Raises UsageError for an unknown one."""
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return match[0][0]
+        if name not in values:
+            known = ", ".join(f"{{{known}}}" for known in sorted(values))
+            raise UsageError(
+                f"{where}: unknown placeholder {{{name}}} (known are {known}; write {{{{ for a brace)"
+            )
+        return values[name]
+
+    return tuple(_TOKEN.sub(replace, word) for word in argv)
