@@ -1,0 +1,108 @@
+# `make help` lists what there is. Everything is set up on the way: a fresh clone needs git, make and Python ≥ 3.11.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(firstword $(foreach v,python3.13 python3.12 python3.11 python3,$(if $(shell $(v) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(v))))
+BIN := .venv/bin
+HARNESS := $(BIN)/harness
+KIT := .build/kit
+
+# What a user may set: TARGETS=go,rust-axum  SCENARIOS="routing-4kb memory"  DRIVER=process  ARGS="--rounds 5"
+TARGETS ?=
+SCENARIOS ?=
+DRIVER ?= auto
+ARGS ?=
+CHOICE = $(SCENARIOS) $(if $(TARGETS),--target $(TARGETS)) --driver $(DRIVER) $(ARGS)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+# --- set up ----------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: .venv/.ready ## .venv/bin/harness, from the hashed lock
+
+.venv/.python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv, or set PYTHON=/path/to/python3" >&2; exit 2; }
+	@test "$$(uname -s)" = Linux || { echo "This harness measures on Linux (x86-64 or arm64); this is $$(uname -s). Use a Linux host or virtual machine." >&2; exit 2; }
+	@echo "Setting up .venv with $(PYTHON) …"
+	@"$(PYTHON)" -m venv .venv || { echo "python3 -m venv failed: apt-get install python3-venv" >&2; exit 2; }
+	@touch $@
+
+.venv/.ready: .venv/.python requirements.lock pyproject.toml
+	@echo "Installing the harness and what it needs, from requirements.lock …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready requirements-dev.lock
+	@echo "Installing what the tests need, from requirements-dev.lock …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# --- measure ---------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: setup ## build, measure and compare every target that this machine can build
+	@$(HARNESS) bench $(CHOICE)
+
+.PHONY: quick
+quick: setup ## a first look within five minutes; not for decisions
+	@$(HARNESS) bench $(CHOICE) --quick
+
+.PHONY: bench-full
+bench-full: setup ## the whole protocol: five rounds, all windows
+	@$(HARNESS) bench $(CHOICE) --full
+
+.PHONY: bench-targets
+bench-targets: setup ## requests per CPU-second of each target against what OpenSSL verifies
+	@$(BIN)/python -m harness.bench_targets $(if $(TARGETS),--target $(TARGETS)) $(ARGS)
+
+.PHONY: verify
+verify: setup ## conformance of every target, no load
+	@$(HARNESS) verify $(if $(TARGETS),--target $(TARGETS)) --driver $(DRIVER) $(ARGS)
+
+.PHONY: doctor
+doctor: setup ## what this machine can do, what is missing and how to get it
+	@$(HARNESS) doctor
+
+# --- check -----------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: lint test-unit test-targets test-e2e ## lint, unit tests, each target's own tests, the real thing end to end
+
+.PHONY: lint
+lint: .venv/.ready-dev ## style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: test-unit
+test-unit: .venv/.ready-dev ## tests of the harness
+	@$(BIN)/pytest -q -m "not e2e"
+
+.PHONY: test-targets
+test-targets: .venv/.ready-dev kit ## each target's own tests over the shared cases
+	@$(BIN)/python -m harness.target_tests --kit $(KIT)
+
+.PHONY: test-e2e
+test-e2e: .venv/.ready-dev ## conformance of all targets and a real smoke bench, as processes
+	@$(BIN)/pytest -q -m e2e tests/e2e
+
+.PHONY: kit
+kit: setup ## keys, tokens and cases for the targets' own tests, in .build/kit
+	@$(BIN)/python -m harness.kit --out $(KIT)
+
+.PHONY: lock
+lock: ## renew the hashed locks (needs uv)
+	uv pip compile pyproject.toml --extra setup --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --extra setup --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## end and remove what crashed runs left, then delete build outputs (results stay)
+	@if [ -x $(HARNESS) ]; then $(HARNESS) clean; fi
+	rm -rf .build
