@@ -1,6 +1,6 @@
 """The request pool: every request that a window sends, as the bytes of the wire, and what must come back.
 
-It is written once, before the load, and read by every worker, so that nothing is put together in the hot path.
+It is written once, before the load, and read by every worker: nothing is put together in the hot path.
 """
 
 from __future__ import annotations
@@ -122,15 +122,13 @@ class PoolBuilder:
         Raises LoadError for what cannot stand in an HTTP/1.1 request.
         """
         head = self._head(method, target, headers, len(body))
-        parts = (_index_of(head, self._parts),)
-        if body:
-            parts += (_index_of(body, self._parts),)
+        parts = tuple(_index_of(part, self._parts) for part in (head, body) if part)
         expected = None if expected_body is None else _index_of(expected_body, self._bodies)
         self._requests.append(PoolRequest(kind, parts, expect, expected))
         return len(self._requests) - 1
 
     def build(self, order: Sequence[int] | None = None) -> RequestPool:
-        """The pool, sent in the order given (indices from `add`), or as added. Raises LoadError when empty."""
+        """The pool, sent in the order given (of `add`'s indices) or as added. Raises LoadError when empty."""
         order = range(len(self._requests)) if order is None else order
         return RequestPool(tuple(self._parts), tuple(self._requests), tuple(self._bodies), tuple(order))
 

@@ -1,8 +1,7 @@
-"""Latency histograms: a typed face on the HdrHistogram library. Values are ns, from 1 µs to 60 s, 3 digits."""
+"""Latency histograms, a typed face on the HdrHistogram library: ns from 1 µs to 60 s, 3 significant digits."""
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ class Histogram:
         return self._value_at(percent)
 
     def curve(self, points_per_half: int = 10) -> tuple[CurvePoint, ...]:
-        """Points for a plot: each halving of what lies above gets as many, up to the last percentile known."""
+        """Points for a plot: each halving of what lies above gets as many, up to the last one known."""
         percents: list[float] = []
         remaining = 100.0
         while self.count * remaining / 100 >= SAMPLES_ABOVE:
@@ -107,8 +106,7 @@ class Histogram:
 
     def _counts(self) -> _Counts:
         """The library's own counters, not a copy. A decoded histogram's may end at its highest sample."""
-        counters: ctypes.Array[Any] = self._hdr.counts
-        return np.frombuffer(counters, dtype=np.int64)
+        return np.frombuffer(memoryview(self._hdr.counts), dtype=np.int64)
 
     # --- storing ------------------------------------------------------------------------------------------
 
@@ -129,7 +127,9 @@ class Histogram:
             decoded.significant_figures,
         )
         if found != (LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS):
-            raise ValueError(f"a histogram of {found} cannot be added to one of {_LAYOUT}")
+            raise ValueError(
+                f"a histogram of (lowest, highest, digits) {found} cannot be added to the others"
+            )
         histogram = cls.__new__(cls)
         histogram._hdr = decoded
         return histogram
@@ -141,7 +141,7 @@ class Histogram:
 
 
 class _Layout:
-    """Which durations each counter stands for; the same for every histogram here, computed once on first use."""
+    """Which durations each counter stands for: the same for all histograms here, computed on first use."""
 
     @cached_property
     def lower_ns(self) -> _Counts:
@@ -152,9 +152,6 @@ class _Layout:
     def upper_ns(self) -> _Counts:
         last = 2 * self.lower_ns[-1] - self.lower_ns[-2]
         return np.append(self.lower_ns[1:], last) - 1
-
-    def __str__(self) -> str:
-        return str((LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS))
 
 
 _LAYOUT = _Layout()
