@@ -2,9 +2,7 @@ package main
 
 import (
 	"crypto"
-	"crypto/ecdh"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
@@ -98,15 +96,7 @@ func p256Key(xText, yText string) (*ecdsa.PublicKey, error) {
 		return nil, errors.New("x and y must be 32 bytes in base64url")
 	}
 	const uncompressed = 4 // SEC 1, section 2.3.4
-	point := append(append([]byte{uncompressed}, x...), y...)
-	if _, err := ecdh.P256().NewPublicKey(point); err != nil { // is it on the curve?
-		return nil, err
-	}
-	return &ecdsa.PublicKey{
-		Curve: elliptic.P256(),
-		X:     new(big.Int).SetBytes(x),
-		Y:     new(big.Int).SetBytes(y),
-	}, nil
+	return parseP256Point(append(append([]byte{uncompressed}, x...), y...))
 }
 
 func rsaKey(modulusText, exponentText string) (*rsa.PublicKey, error) {

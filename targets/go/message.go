@@ -33,10 +33,10 @@ var (
 		json.RejectUnknownMembers(true),
 		jsontext.AllowDuplicateNames(true),
 	)
-	// The payload's strings keep the escapes they came with.
+	// The payload goes out as it came in, without a look at its strings.
 	encoding = json.JoinOptions(
 		jsontext.AllowDuplicateNames(true),
-		jsontext.PreserveRawStrings(true),
+		preserveStrings,
 	)
 )
 
