@@ -96,7 +96,7 @@ def _parents() -> Iterator[_Parent]:
     """Groups under which one may be made, nearest first; in v2 those that pass the controller on."""
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     membership = Path("/proc/self/cgroup").read_text().splitlines()
-    for version, mount, own in _hierarchies(mounts, membership):
+    for version, mount, own in hierarchies(mounts, membership):
         near = mount / own.lstrip("/")
         for folder in [near, *near.parents]:
             if not folder.is_relative_to(mount):
@@ -110,7 +110,7 @@ def _passes_memory_on(folder: Path) -> bool:
     return control.exists() and "memory" in control.read_text().split()
 
 
-def _hierarchies(mounts: Iterable[str], membership: Iterable[str]) -> Iterator[tuple[int, Path, str]]:
+def hierarchies(mounts: Iterable[str], membership: Iterable[str]) -> Iterator[tuple[int, Path, str]]:
     """(version, mount point, own group) of each hierarchy that may limit memory: proc(5), cgroups(7)."""
     own: dict[str, str] = {}
     for line in membership:
