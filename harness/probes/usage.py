@@ -1,4 +1,4 @@
-"""What a service used in a span of time, by its samples: medians, peaks, and counters between two instants."""
+"""What a service used in a span of time: medians, peaks, and the rise of counters between two instants."""
 
 from __future__ import annotations
 
