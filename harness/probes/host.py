@@ -19,6 +19,7 @@ from harness.probes import machine
 from harness.probes.topology import ROOT, read_numbers
 
 SCHEMA = 1
+_GIT_DEADLINE_S = 30
 Value = TypeVar("Value")
 
 
@@ -38,7 +39,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One machine with its software. Sizes in bytes; `lock_sha256` by file name; `nic_bits_per_s` by interface."""
+    """One machine with its software. `lock_sha256` is by file name, `nic_bits_per_s` by interface."""
 
     schema: int = SCHEMA
     cpu_model: str | None
@@ -52,7 +53,7 @@ class Manifest:
     memory_bytes: int | None
     virtualisation: str | None
     kernel: str | None
-    kernel_command_line: str | None
+    cpus_isolated: tuple[int, ...] | None
     clock_source: str | None
     mitigations: dict[str, str] | None
     transparent_huge_pages: str | None
@@ -84,6 +85,7 @@ _MACHINE = (
     "cpu_model",
     "architecture",
     "cpus_allowed",
+    "cpus_isolated",
     "smt_active",
     "governor",
     "turbo",
@@ -131,12 +133,9 @@ def git_state(repository: Path) -> GitState:
 
     def git(*arguments: str) -> str:
         try:
+            command = ["git", "--no-optional-locks", "-C", str(repository), *arguments]
             done = subprocess.run(
-                ["git", "-C", str(repository), *arguments],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=30,
+                command, capture_output=True, text=True, check=True, timeout=_GIT_DEADLINE_S
             )
         except (OSError, subprocess.SubprocessError) as failed:
             detail = (getattr(failed, "stderr", None) or str(failed)).strip()
@@ -153,17 +152,18 @@ def collect(given: Given, root: Path = ROOT) -> Manifest:
     def ask(name: str, question: Callable[[], Value]) -> Value | None:
         try:
             return question()
-        except (OSError, ProbeError) as reason:
-            missing[name] = (
-                f"{reason.filename}: {reason.strerror}" if isinstance(reason, OSError) else str(reason)
-            )
-            return None
+        except ProbeError as reason:
+            missing[name] = str(reason)
+        except OSError as unreadable:
+            missing[name] = f"{unreadable.filename}: {unreadable.strerror}"
+        return None
 
-    cpus, repository = root / "sys/devices/system/cpu", given.repository
-    clock, huge = (
-        "devices/system/clocksource/clocksource0/current_clocksource",
-        "kernel/mm/transparent_hugepage",
-    )
+    for name in ("container_engine", "network_mode"):
+        if getattr(given, name) is None:
+            missing[name] = "no container engine takes part"
+    repository, system = given.repository, root / "sys/devices/system"
+    cpus, clocks = system / "cpu", system / "clocksource/clocksource0"
+    huge_pages = root / "sys/kernel/mm/transparent_hugepage/enabled"
     git = ask("git_revision", lambda: git_state(repository)) if repository else None
     return Manifest(
         cpu_model=ask("cpu_model", lambda: machine.cpu_model(root)),
@@ -173,16 +173,14 @@ def collect(given: Given, root: Path = ROOT) -> Manifest:
         smt_active=ask("smt_active", lambda: machine.text(cpus / "smt/active") == "1"),
         governor=ask("governor", lambda: machine.governor(root)),
         turbo=ask("turbo", lambda: machine.turbo(root)),
-        numa_nodes=ask("numa_nodes", lambda: len(read_numbers(machine.text(cpus.parent / "node/online")))),
+        numa_nodes=ask("numa_nodes", lambda: len(read_numbers(machine.text(system / "node/online")))),
         memory_bytes=ask("memory_bytes", lambda: machine.memory_bytes(root)),
         virtualisation=ask("virtualisation", lambda: machine.virtualisation(root)),
         kernel=ask("kernel", lambda: machine.text(root / "proc/sys/kernel/osrelease")),
-        kernel_command_line=ask("kernel_command_line", lambda: machine.text(root / "proc/cmdline")),
-        clock_source=ask("clock_source", lambda: machine.text(root / "sys" / clock)),
+        cpus_isolated=ask("cpus_isolated", lambda: read_numbers(machine.text(cpus / "isolated"))),
+        clock_source=ask("clock_source", lambda: machine.text(clocks / "current_clocksource")),
         mitigations=ask("mitigations", lambda: machine.mitigations(root)),
-        transparent_huge_pages=ask(
-            "transparent_huge_pages", lambda: machine.chosen(root / "sys" / huge / "enabled")
-        ),
+        transparent_huge_pages=ask("transparent_huge_pages", lambda: machine.chosen(huge_pages)),
         cgroup_version=ask("cgroup_version", lambda: machine.cgroup_version(root)),
         nic_bits_per_s=ask("nic_bits_per_s", lambda: machine.nic_bits_per_s(root)),
         container_engine=given.container_engine,
@@ -207,7 +205,7 @@ def from_json(stored: Mapping[str, Any]) -> Manifest:
     """The inverse of `to_json`. Raises StoreError for another schema or other fields."""
     if stored.get("schema") != SCHEMA:
         raise StoreError(f"manifest: schema {stored.get('schema')!r} is unknown; this program knows {SCHEMA}")
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
     try:
         return Manifest(**values)
     except TypeError as unlike:

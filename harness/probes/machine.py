@@ -34,9 +34,7 @@ def governor(root: Path) -> str:
     """The frequency governor; several, sorted, when the cores differ."""
     files = sorted((root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor"))
     if not files:
-        raise ProbeError(
-            "the kernel shows no cpufreq: the frequency is not its to govern (usual in a virtual machine)"
-        )
+        raise ProbeError("the kernel does not govern the frequency (usual in a virtual machine)")
     return ", ".join(sorted({text(file) for file in files}))
 
 

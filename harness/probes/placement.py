@@ -176,7 +176,7 @@ def _disjoint(target: Iterable[Core], generator: Iterable[Core], harness: Iterab
 
 
 def _highest(cores: tuple[Core, ...], wanted: int, *, counted_in_cpus: bool = False) -> tuple[Core, ...]:
-    """The highest cores that give as many as wanted, of one NUMA node if one has enough; else all there are."""
+    """The highest cores that give as many as wanted, of one NUMA node if possible; or all there are."""
 
     def size(some: tuple[Core, ...]) -> int:
         return len(_cpus(some)) if counted_in_cpus else len(some)
