@@ -1,0 +1,65 @@
+package bench.middleware;
+
+import com.fasterxml.jackson.annotation.JsonFormat;
+import java.util.List;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.ObjectReader;
+
+/**
+ * A compact JWS, decoded but not yet checked.
+ *
+ * @param text the whole token; {@code text[0, signedLength)} is what was signed
+ */
+record Token(Header header, byte[] claims, byte[] signature, byte[] text, int signedLength) {
+
+    private static final ObjectReader HEADER_READER = lenientReader(Header.class);
+    private static final ObjectReader CLAIMS_READER = lenientReader(Claims.class);
+
+    record Header(String alg, String kid, JsonNode crit) {}
+
+    /** The registered claims that are looked at; times are seconds since the epoch. */
+    record Claims(
+            String iss,
+            @JsonFormat(with = JsonFormat.Feature.ACCEPT_SINGLE_VALUE_AS_ARRAY) List<String> aud,
+            Double exp,
+            Double nbf) {}
+
+    /**
+     * @throws IllegalArgumentException when the text is not three strict base64url segments
+     * @throws tools.jackson.core.JacksonException when the first of them is not a JOSE header
+     */
+    static Token decode(byte[] text) {
+        int firstDot = indexOfDot(text, 0);
+        int secondDot = indexOfDot(text, firstDot + 1);
+        Header header = HEADER_READER.readValue(StrictBase64.decode(text, 0, firstDot));
+        if (header == null) {
+            throw new IllegalArgumentException("null header");
+        }
+        return new Token(
+                header,
+                StrictBase64.decode(text, firstDot + 1, secondDot),
+                // A third dot is no base64url character.
+                StrictBase64.decode(text, secondDot + 1, text.length),
+                text,
+                secondDot);
+    }
+
+    /** The claims; null when they are the JSON null. Throws {@link tools.jackson.core.JacksonException} on others than an object. */
+    Claims readClaims() {
+        return CLAIMS_READER.readValue(claims);
+    }
+
+    private static int indexOfDot(byte[] text, int from) {
+        for (int i = from; i < text.length; i++) {
+            if (text[i] == '.') {
+                return i;
+            }
+        }
+        throw new IllegalArgumentException("fewer than three segments");
+    }
+
+    private static ObjectReader lenientReader(Class<?> type) {
+        return Json.STRICT.readerFor(type).without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+    }
+}

@@ -1,0 +1,2 @@
+/** A message-routing middleware on Spring WebFlux: authenticates, validates, routes and echoes JSON messages. */
+package bench.middleware;
