@@ -149,7 +149,7 @@ class TargetFile(FileModel):
     docker: DockerSpec | None = None
     environment: Environment = Field(default_factory=dict)
     tuning: tuple[Tuning, ...] = ()
-    test: tuple[tuple[str, ...], ...] = Field((), description="the target's own tests; BENCH_KIT names the kit")
+    test: tuple[tuple[str, ...], ...] = Field((), description="its own tests; BENCH_KIT names the kit")
     warmup_hint_s: float = Field(3.0, ge=0, description="how long it usually warms up; only plans use it")
     variants: dict[Name, Variant] = Field(default_factory=dict)
 

@@ -119,11 +119,12 @@ class RunFolder:
 
     def trials(self) -> list[JsonObject]:
         """Every finished trial, in the order of their folders; `folder` is added to each."""
-        found = []
-        for path in sorted(self.path.glob("trials/*/*/*/trial.json")):
-            if not path.parent.name.startswith("."):
-                found.append({**read_json(path), "folder": str(path.parent.relative_to(self.path))})
-        return found
+        paths = sorted(self.path.glob("trials/*/*/*/trial.json"))
+        return [
+            {**read_json(p), "folder": str(p.parent.relative_to(self.path))}
+            for p in paths
+            if not p.parent.name.startswith(".")
+        ]
 
 
 def open_run(path: Path) -> RunFolder:

@@ -168,7 +168,7 @@ class CaseMaker:
     clock: Callable[[], float] = time.time
 
     def make(self, spec: CaseSpec, setting: Setting) -> ReadyCase:
-        requests = tuple(self._request(r, setting) for r in spec.all_requests)
+        requests = tuple(self.request(r, setting) for r in spec.all_requests)
         later = None
         if spec.later:
             changed = spec.all_requests[0].model_copy(update={"expect": spec.later.expect})
@@ -185,7 +185,7 @@ class CaseMaker:
             later=later,
         )
 
-    def _request(self, spec: CaseRequest, setting: Setting) -> ReadyRequest:
+    def request(self, spec: CaseRequest, setting: Setting) -> ReadyRequest:
         headers = [("Authorization", value) for value in self._authorization(spec, setting)]
         if spec.content_type is not None:
             headers.append(("Content-Type", spec.content_type))

@@ -12,7 +12,13 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -90,6 +96,25 @@ class KeyRing:
             "other-type": "rsa-1" if elliptic else "ec-1",
         }
         return self.keys[aliases.get(name, name)]
+
+    def private_text(self) -> str:
+        """Every key as PKCS #8 PEM, by name, as JSON."""
+        pems = {
+            name: key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+            for name, key in self.keys.items()
+        }
+        return json.dumps(pems, indent=1)
+
+    @staticmethod
+    def from_text(text: str) -> KeyRing:
+        """The reverse of `private_text`. Raises ValueError."""
+        keys = {}
+        for name, pem in json.loads(text).items():
+            private = load_pem_private_key(pem.encode(), None)
+            if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+                raise ValueError(f"{name} is neither an EC nor an RSA key")
+            keys[name] = SigningKey(name, private)
+        return KeyRing(keys)
 
     def jwks(self) -> str:
         public = [k.public_jwk() for name, k in self.keys.items() if not name.startswith("foreign")]

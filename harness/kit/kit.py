@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.config import read_model
+from harness.errors import UsageError
 from harness.kit.cases import (
     CaseFile,
     CaseMaker,
@@ -27,6 +28,7 @@ from harness.kit.routing import Table, read_table
 
 CONTRACT = Path(__file__).resolve().parents[2] / "contract"
 SETTINGS: tuple[Setting, ...] = ("es256", "rs256", "none")
+SIGNING_KEYS = "signing-keys.json"
 CORPUS_SEED = 20_240
 CORPUS_MESSAGES = 211
 
@@ -74,6 +76,25 @@ class Kit:
         (folder / "cases.json").write_text(
             json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8"
         )
+
+    def write_signing_keys(self, folder: Path) -> None:
+        """The private keys, readable by their owner alone: only for a service that one starts by hand."""
+        path = folder / SIGNING_KEYS
+        path.touch(mode=0o600)
+        path.write_text(self.ring.private_text(), encoding="utf-8")
+
+    @staticmethod
+    def read(folder: Path, case_files: list[Path] | None = None) -> Kit:
+        """A kit that was written with its signing keys. Raises UsageError where they are missing."""
+        made = Kit.make(case_files)
+        try:
+            ring = KeyRing.from_text((folder / SIGNING_KEYS).read_text(encoding="utf-8"))
+            routes_text = (folder / "routes.json").read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{folder} is no kit with signing keys ({error}); make one: harness kit --out DIR --signing-keys"
+            ) from error
+        return replace(made, ring=ring, table=read_table(folder / "routes.json"), routes_text=routes_text)
 
     def write_service_files(self, folder: Path) -> None:
         """What a service reads at its start: the public keys and the routing table."""

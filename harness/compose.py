@@ -1,0 +1,225 @@
+"""Puts the parts together: which driver, cores, engine and generator a command works with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.catalogue import ROOT
+from harness.drivers.base import Artifact, Driver
+from harness.drivers.docker import DockerDriver
+from harness.drivers.process import ProcessDriver
+from harness.engine import Engine, choose_engine, with_locustfile
+from harness.errors import InfrastructureError, StartError, UsageError
+from harness.kit.kit import Kit
+from harness.load.supervise import LoadGenerator
+from harness.model import JsonObject, Scenario, TargetSpec
+from harness.plan import PlanOptions
+from harness.probes.host import Given, collect, to_json
+from harness.probes.placement import Placement, Profile, place
+from harness.probes.topology import read_topology
+from harness.progress import Progress
+from harness.session import BenchOptions, Outcome, Tools, prepare, run_bench
+from harness.store import new_run_id
+from harness.verify import Report, verify_running, verify_target
+
+BUILDS = ROOT / ".build"
+_LOCKS = ("requirements.lock",)
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """`harness bench` as it was typed, names looked up."""
+
+    scenarios: Sequence[Scenario]
+    targets: Sequence[TargetSpec]
+    targets_named: bool
+    driver: str
+    engine: str
+    profile: Profile
+    url: str | None
+    rounds: int | None
+    budget_s: float | None
+    quick: bool
+    full: bool
+    seed: int
+    locustfile: Path | None
+    web_port: int | None
+    results: Path
+    argv: Sequence[str]
+
+
+def make_drivers() -> dict[str, Driver]:
+    """Every driver by name, the preferred one first."""
+    return {"docker": DockerDriver(), "process": ProcessDriver(BUILDS)}
+
+
+def choose_driver(wanted: str) -> tuple[str, Driver, str | None]:
+    """(name, driver, note). `auto` takes Docker where an engine answers. Raises InfrastructureError."""
+    drivers = make_drivers()
+    if wanted != "auto":
+        found = drivers[wanted].available()
+        if not found.ok:
+            raise InfrastructureError(f"driver {wanted} cannot be used: {found.reason}")
+        return wanted, drivers[wanted], None
+    docker = drivers["docker"].available()
+    if docker.ok:
+        return "docker", drivers["docker"], None
+    process = drivers["process"].available()
+    if not process.ok:
+        raise InfrastructureError(f"no driver can be used: {docker.reason}; {process.reason}")
+    return (
+        "process",
+        drivers["process"],
+        f"services run as processes, not in containers: {docker.reason}",
+    )
+
+
+def run_request(request: BenchRequest, progress: Progress) -> Outcome:
+    """A whole `harness bench`. Raises HarnessError for what prevents all of it."""
+    _remove_leftovers(progress)
+    placement = _placement(request.profile)
+    _step_aside(placement)
+    name, driver, note = choose_driver(request.driver)
+    if note:
+        progress.warn(note)
+    engine = choose_engine(request.engine, BUILDS, progress)
+    if request.locustfile is not None:
+        engine = with_locustfile(engine, request.locustfile)
+    if engine.note:
+        progress.warn(engine.note)
+    BUILDS.mkdir(exist_ok=True)
+    return run_bench(
+        BenchOptions(
+            scenarios=request.scenarios,
+            targets=request.targets,
+            targets_named=request.targets_named,
+            plan=PlanOptions(
+                rounds=request.rounds,
+                seed=request.seed,
+                budget_s=request.budget_s,
+                quick=request.quick,
+                full=request.full,
+            ),
+            results=request.results,
+            workspace=BUILDS,
+            argv=request.argv,
+        ),
+        Tools(
+            driver=driver,
+            driver_name=name,
+            driver_note=note,
+            placement=placement,
+            engine=engine.name,
+            engine_note=engine.note,
+            workers=engine.workers(placement),
+            generator=_generator(engine, placement, request.web_port),
+            manifest=_manifest(name, placement),
+        ),
+        progress,
+    )
+
+
+def _remove_leftovers(progress: Progress) -> None:
+    """What runs left whose harness was killed; by label and run id only."""
+    for driver in make_drivers().values():
+        if driver.available().ok:
+            for removed in driver.cleanup(None):
+                progress.line(f"removed what an earlier run left: {removed}")
+
+
+def _placement(profile: Profile) -> Placement:
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return place(
+        read_topology(), profile, memory_bytes=memory_bytes, may_raise_priority=_may_raise_priority()
+    )
+
+
+def _may_raise_priority() -> bool:
+    """Tried for real on a child of ours: root in a container may lack the right."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.nice(-1)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def _step_aside(placement: Placement) -> None:
+    """The harness itself keeps to its core, out of the way of what is measured."""
+    os.sched_setaffinity(0, placement.harness_cpus)
+
+
+def _generator(
+    engine: Engine, placement: Placement, web_port: int | None
+) -> Callable[[], AbstractContextManager[LoadGenerator]]:
+    def make() -> AbstractContextManager[LoadGenerator]:
+        return engine.start(placement, web_port)
+
+    return make
+
+
+def _manifest(driver: str, placement: Placement) -> Callable[[Mapping[str, Artifact]], JsonObject]:
+    def make(artifacts: Mapping[str, Artifact]) -> JsonObject:
+        toolchains = {f"{t}/{u.command}": u.version for t, a in artifacts.items() for u in a.toolchains}
+        digests = {t: a.image_digest for t, a in artifacts.items() if a.image_digest}
+        given = Given(
+            container_engine=driver if driver == "docker" else None,
+            network_mode="host" if driver == "docker" else None,
+            image_digests=digests,
+            toolchains=toolchains,
+            lock_files=tuple(ROOT / name for name in _LOCKS),
+            repository=ROOT,
+            cpus=tuple(sorted({*placement.target_cpus, *placement.generator_cpus, *placement.harness_cpus})),
+        )
+        return to_json(collect(given))
+
+    return make
+
+
+# --- verify --------------------------------------------------------------------------------------------------
+
+
+def verify_targets(
+    targets: Sequence[TargetSpec], driver_name: str, case_files: list[Path], progress: Progress
+) -> tuple[list[Report], dict[str, str]]:
+    """(reports, skipped with reasons) of the targets that can be built here."""
+    kit = Kit.make(case_files or None)
+    _, driver, note = choose_driver(driver_name)
+    if note:
+        progress.warn(note)
+    artifacts, skipped = prepare(targets, driver, progress)
+    run_id = new_run_id()
+    workspace = BUILDS / "verify" / run_id
+    kit.write(workspace)
+    reports = []
+    for artifact in artifacts.values():
+
+        def on_group(group: str, checked: int, found: Sequence[object], name: str = artifact.target.id) -> None:
+            progress.line(f"{name}: {group}: {checked} cases, {len(found)} differ")
+
+        progress.live(f"{artifact.target.id}: conformance")
+        try:
+            reports.append(verify_target(driver, artifact, kit, workspace, run_id, on_group))
+        except StartError as error:
+            raise StartError(f"{artifact.target.id} did not start: {error}") from error
+    return reports, skipped
+
+
+def verify_url(url: str, kit_folder: Path | None, case_files: list[Path], progress: Progress) -> Report:
+    """A service that runs already; its keys and table must be those of the kit."""
+    if kit_folder is None and not case_files:
+        raise UsageError(
+            "verify --url needs --kit DIR (made by `harness kit --out DIR --signing-keys`, the service started "
+            "with its jwks.json and routes.json) or --cases FILE with tokens of your own"
+        )
+    kit = Kit.read(kit_folder, case_files or None) if kit_folder else Kit.make(case_files)
+    progress.live(f"conformance of {url}")
+    return verify_running(url, kit)
+
+

@@ -1,0 +1,95 @@
+"""`harness doctor`: what this machine can do, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.catalogue import merge
+from harness.drivers.base import Driver
+from harness.drivers.toolchain import Missing, find
+from harness.model import TargetFile, TargetSpec
+
+State = Literal["ok", "missing", "note"]
+_DISK_NEEDED_BYTES = 4 * 10**9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report; `advice` says how to get what is missing."""
+
+    subject: str
+    state: State
+    text: str
+    advice: str = ""
+
+
+def examine(targets: Sequence[TargetFile], drivers: dict[str, Driver], root: Path) -> list[Finding]:
+    """Looks at the machine; starts, builds and downloads nothing."""
+    findings = [_system(), _cores(), _disk(root), _worker(root)]
+    for name, driver in drivers.items():
+        found = driver.available()
+        advice = "" if found.ok else "the process driver is used instead; install and start Docker for containers"
+        findings.append(
+            Finding(f"driver {name}", "ok" if found.ok else "note", found.reason, advice)
+        )
+    for target in targets:
+        findings += _target(merge(target, None, root / "targets" / target.name))
+    return findings
+
+
+def _system() -> Finding:
+    text = f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}"
+    if platform.system() != "Linux":
+        return Finding("system", "missing", text, "measure on Linux (x86-64 or arm64)")
+    return Finding("system", "ok", text)
+
+
+def _cores() -> Finding:
+    cores = len(os.sched_getaffinity(0))
+    if cores == 1:
+        return Finding("cores", "note", "1: target and generator share it, so only directions can be told")
+    if cores == 2:
+        return Finding("cores", "note", "2: one for the target, one for the generator and everything else")
+    return Finding("cores", "ok", f"{cores}")
+
+
+def _disk(root: Path) -> Finding:
+    free_bytes = shutil.disk_usage(root).free
+    text = f"{free_bytes / 1e9:.0f} GB free; builds and downloads take about 2 GB the first time"
+    if free_bytes < _DISK_NEEDED_BYTES:
+        return Finding("disk", "missing", text, "free some space, or clone to a larger disk")
+    return Finding("disk", "ok", text)
+
+
+def _worker(root: Path) -> Finding:
+    built = root / ".build" / "worker" / "release" / "bench-worker"
+    if built.is_file():
+        return Finding("native worker", "ok", "built")
+    if shutil.which("cargo"):
+        return Finding("native worker", "ok", "not built yet; `make bench` builds it (about a minute)")
+    return Finding(
+        "native worker",
+        "note",
+        "no cargo: loads come from stock Locust workers, which cannot saturate the fast targets",
+        "apt-get install cargo, or see rust-lang.org/tools/install",
+    )
+
+
+def _target(target: TargetSpec) -> list[Finding]:
+    if target.process is None:
+        return [Finding(f"target {target.id}", "note", "runs in containers only")]
+    findings = []
+    for toolchain in target.toolchain:
+        found = find(toolchain, target.folder, os.environ)
+        subject = f"target {target.id}"
+        if isinstance(found, Missing):
+            findings.append(Finding(subject, "missing", str(found), toolchain.install))
+        else:
+            findings.append(Finding(subject, "ok", f"{found.command} {found.version} ({found.path})"))
+    return findings or [Finding(f"target {target.id}", "ok", "needs no toolchain")]

@@ -1,0 +1,181 @@
+"""From the raw records of one window to its figures. Pure: the same records give the same figures.
+
+Everything that a report shows of a window is computed here, from `latency.hlog`, `seconds.csv`, the
+workers' totals and the sampler's rows, all of which lie beside `trial.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.model import JsonObject
+from harness.probes.samples import Row
+from harness.probes.usage import Usage, marked_unix_ns, usage
+from harness.stats.histogram import Histogram
+from harness.units import NS_PER_S
+
+MEASURES = ("response", "service", "send_delay")
+_SPIKE_FACTOR = 3.0
+Key = tuple[int, str, str]
+"""(second, kind, measure) of a histogram."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Requests of one window, over all workers."""
+
+    intended: int
+    sent: int
+    completed: int
+    failed: Mapping[str, int]
+    dropped: int
+    checked_bodies: int
+    by_kind: Mapping[str, Mapping[str, int]]
+
+    @property
+    def failures(self) -> int:
+        """Answers other than the expected one, and requests that were never sent."""
+        return sum(self.failed.values()) + self.dropped
+
+
+def counts(totals: Sequence[Mapping[str, object]]) -> Counts:
+    """The sum of the workers' totals (see docs/load-protocol.md)."""
+
+    def total(name: str) -> int:
+        return sum(int(str(t.get(name, 0))) for t in totals)
+
+    failed: dict[str, int] = {}
+    by_kind: dict[str, dict[str, int]] = {}
+    for worker in totals:
+        for reason, count in _mapping(worker.get("failed")).items():
+            failed[reason] = failed.get(reason, 0) + int(str(count))
+        for kind, numbers in _mapping(worker.get("by_kind")).items():
+            into = by_kind.setdefault(kind, {"sent": 0, "completed": 0, "failed": 0})
+            for name, count in _mapping(numbers).items():
+                into[name] = into.get(name, 0) + int(str(count))
+    return Counts(
+        intended=total("intended"),
+        sent=total("sent"),
+        completed=total("completed"),
+        failed={k: v for k, v in sorted(failed.items()) if v},
+        dropped=total("dropped"),
+        checked_bodies=total("checked_bodies"),
+        by_kind=by_kind,
+    )
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def latency(histogram: Histogram) -> JsonObject | None:
+    """Percentiles in ns; one with fewer than ten samples above it is None. None for an empty histogram."""
+    if not histogram.count:
+        return None
+    return {
+        "count": histogram.count,
+        "mean_ns": round(histogram.mean_ns or 0),
+        "p50_ns": histogram.percentile(50),
+        "p90_ns": histogram.percentile(90),
+        "p99_ns": histogram.percentile(99),
+        "p999_ns": histogram.percentile(99.9),
+        "max_ns": histogram.max_ns,
+    }
+
+
+def latencies(histograms: Mapping[Key, Histogram]) -> JsonObject:
+    """`{kind: {measure: percentiles}}` over the whole window."""
+    kinds = sorted({kind for _, kind, _ in histograms})
+    return {
+        kind: {measure: latency(merged(histograms, kind, measure)) for measure in MEASURES} for kind in kinds
+    }
+
+
+def merged(histograms: Mapping[Key, Histogram], kind: str, measure: str) -> Histogram:
+    """All seconds of one kind and measure added up."""
+    return Histogram.merged(h for (_, k, m), h in histograms.items() if (k, m) == (kind, measure))
+
+
+def spikes(histograms: Mapping[Key, Histogram], kind: str, measure: str) -> JsonObject:
+    """Seconds whose P99 exceeds three times the median of the window's per-second P99."""
+    per_second = {
+        second: value
+        for (second, k, m), h in histograms.items()
+        if (k, m) == (kind, measure) and (value := _second_p99(h)) is not None
+    }
+    if len(per_second) < 3:
+        return {"seconds": len(per_second), "spikes": None}
+    ordered = sorted(per_second.values())
+    typical = ordered[len(ordered) // 2]
+    return {
+        "seconds": len(per_second),
+        "spikes": sum(v > _SPIKE_FACTOR * typical for v in ordered),
+        "worst_second_p99_ns": ordered[-1],
+    }
+
+
+def _second_p99(histogram: Histogram) -> int | None:
+    """P99 of one second; with under 1,000 samples the slowest but ten, so that slow seconds still show."""
+    if histogram.count < 20:
+        return None
+    return histogram.percentile(min(99.0, 100.0 * (1 - 10 / histogram.count)))
+
+
+def throughput_rps(completed: int, duration_s: float) -> float | None:
+    return completed / duration_s if duration_s > 0 else None
+
+
+def cpu(usage: Usage, completed: int, budget_cores: int) -> JsonObject:
+    """CPU time a request, and the share of its budget that the target used. None where it was not read."""
+    cpu_ns = usage.cpu_ns
+    switches = [usage.voluntary_switches, usage.involuntary_switches]
+    known = [s for s in switches if s is not None]
+    return {
+        "cpu_ns": None if cpu_ns is None else round(cpu_ns),
+        "cpu_ns_per_request": round(cpu_ns / completed) if cpu_ns is not None and completed else None,
+        "budget_ratio": None if cpu_ns is None else cpu_ns / (usage.duration_ns * budget_cores),
+        "switches_per_request": sum(known) / completed if known and completed else None,
+        "user_ratio": usage.utime_ns / cpu_ns if cpu_ns and usage.utime_ns is not None else None,
+    }
+
+
+def memory(usage: Usage) -> JsonObject:
+    """RSS of the process tree within the span (and anonymous memory of its cgroup, in containers)."""
+    rss, pss, anon = usage.rss_bytes, usage.pss_bytes, usage.anon_bytes
+    return {
+        "rss_median_bytes": None if rss is None else round(rss.median),
+        "rss_peak_bytes": None if rss is None else rss.peak,
+        "rss_jitter_ratio": None if rss is None else rss.jitter_ratio,
+        "pss_median_bytes": None if pss is None else round(pss.median),
+        "pss_peak_bytes": None if pss is None else pss.peak,
+        "cgroup_anon_median_bytes": None if anon is None else round(anon.median),
+        "cgroup_anon_peak_bytes": None if anon is None else anon.peak,
+    }
+
+
+def generator(totals: Sequence[Mapping[str, object]], duration_s: float) -> JsonObject:
+    """How hard the workers worked: busy ÷ wall, waiting for the next instant excluded."""
+    wall_ns = duration_s * NS_PER_S
+    busiest = max((int(str(t.get("busy_ns", 0))) for t in totals), default=0)
+    cpu_ns = sum(int(str(t.get("cpu_user_ns", 0))) + int(str(t.get("cpu_system_ns", 0))) for t in totals)
+    completed = sum(int(str(t.get("completed", 0))) for t in totals)
+    return {
+        "workers": len(totals),
+        "utilisation_ratio": busiest / wall_ns if wall_ns else None,
+        "cpu_ns": cpu_ns,
+        "requests_per_cpu_s": completed / (cpu_ns / NS_PER_S) if cpu_ns else None,
+        "max_backlog": max((int(str(t.get("max_backlog", 0))) for t in totals), default=0),
+        "connections_lost": sum(int(str(t.get("connections_lost", 0))) for t in totals),
+    }
+
+
+def span(rows: Sequence[Row], start_unix_ns: int, end_unix_ns: int) -> Usage | None:
+    """What was used between two instants; None where nothing was sampled."""
+    return usage(rows, start_unix_ns, end_unix_ns) if rows and end_unix_ns > start_unix_ns else None
+
+
+def between(rows: Sequence[Row], begins: str, ends: str) -> Usage | None:
+    """What was used between two marks; None where one of them is missing."""
+    start, end = marked_unix_ns(rows, begins), marked_unix_ns(rows, ends)
+    return span(rows, start, end) if start is not None and end is not None else None

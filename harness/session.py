@@ -1,0 +1,319 @@
+"""One `harness bench`: build, plan, run every trial in its order, keep each as it ends, say what came out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.cold_start import measure_cold_start
+from harness.drivers.base import Artifact, Driver
+from harness.errors import BuildError, ExitCode, HarnessError, ToolchainMissing, UsageError, worst
+from harness.kit.kit import Kit
+from harness.load.supervise import LoadGenerator
+from harness.load_trial import measure_load
+from harness.memory_trial import measure_memory
+from harness.model import JsonObject, PlannedTrial, Scenario, TargetSpec
+from harness.plan import Plan, PlanOptions, make_plan, repeat
+from harness.probes.placement import Placement
+from harness.progress import Progress, duration_text
+from harness.store import RunFolder, new_run_id, write_json
+from harness.trial import Bench, Measure, Trial, run_trial
+
+_MEASURES: Mapping[str, Measure] = {
+    "load": measure_load,
+    "cold-start": measure_cold_start,
+    "memory": measure_memory,
+}
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What `harness bench` was asked for, names already looked up."""
+
+    scenarios: Sequence[Scenario]
+    targets: Sequence[TargetSpec]
+    targets_named: bool
+    plan: PlanOptions
+    results: Path
+    workspace: Path
+    argv: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The parts that a session works with; `cli` chooses them."""
+
+    driver: Driver
+    driver_name: str
+    driver_note: str | None
+    placement: Placement
+    engine: str
+    engine_note: str | None
+    workers: int
+    generator: Callable[[], AbstractContextManager[LoadGenerator]]
+    manifest: Callable[[Mapping[str, Artifact]], JsonObject]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a session leaves: its run, the exit code, and the sentence that explains a code other than 0."""
+
+    run: RunFolder | None
+    code: ExitCode
+    reasons: tuple[str, ...]
+
+
+class GeneratorKeeper:
+    """One load generator for the whole run, started at its first use and again after it failed."""
+
+    def __init__(self, make: Callable[[], AbstractContextManager[LoadGenerator]]) -> None:
+        self._make = make
+        self._stack = ExitStack()
+        self._generator: LoadGenerator | None = None
+
+    def get(self) -> LoadGenerator:
+        if self._generator is None:
+            self._generator = self._stack.enter_context(self._make())
+        return self._generator
+
+    def discard(self) -> None:
+        """Ends it; the next `get` starts a new one."""
+        self._generator = None
+        self._stack.close()
+
+
+def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcome:
+    """Runs the whole session. Raises HarnessError for what prevents all of it."""
+    artifacts, skipped = prepare(options.targets, tools.driver, progress)
+    if not artifacts:
+        reasons = "\n".join(f"  {name}: {why}" for name, why in skipped.items())
+        raise ToolchainMissing(f"no target can be built here:\n{reasons}\nSee `harness doctor`.")
+    ready = [t for t in options.targets if t.id in artifacts]
+    plan = make_plan(options.scenarios, ready, options.plan)
+    run = RunFolder.create(options.results, new_run_id())
+    progress.line(
+        f"{len(plan.trials)} trials in {plan.rounds} round{'s' if plan.rounds > 1 else ''}, "
+        f"about {duration_text(plan.estimated_s)}; results in {_shown(run.path)}"
+    )
+    document = _run_document(options, tools, plan, artifacts, skipped)
+    run.write_run(document)
+    keeper = GeneratorKeeper(tools.generator)
+    interrupted = False
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.workspace) as workspace:
+        bench = Bench(
+            run_id=run.run_id,
+            driver=tools.driver,
+            artifacts=artifacts,
+            kit=Kit.make(),
+            placement=tools.placement,
+            engine=tools.engine,
+            workers=tools.workers,
+            seed=options.plan.seed,
+            workspace=Path(workspace),
+            generator=keeper.get,
+        )
+        try:
+            _run_rounds(bench, plan, run, keeper, progress)
+            document["status"] = "complete"
+        except KeyboardInterrupt:
+            interrupted = True
+            document["status"] = "interrupted"
+            progress.warn("interrupted: ending what runs; the trials that are done are kept")
+        except HarnessError as error:
+            document["status"] = "broken off"
+            document["notes"].append(str(error))
+            run.write_run({**document, "ended_unix_ns": time.time_ns()})
+            raise
+        finally:
+            keeper.discard()
+    document["ended_unix_ns"] = time.time_ns()
+    document["manifest_after"] = tools.manifest(artifacts)
+    run.write_run(document)
+    return _outcome(options, run, plan, skipped, interrupted=interrupted)
+
+
+def prepare(
+    targets: Sequence[TargetSpec], driver: Driver, progress: Progress
+) -> tuple[dict[str, Artifact], dict[str, str]]:
+    """Builds each target; one that cannot be built is skipped, with the reason in one line."""
+    artifacts: dict[str, Artifact] = {}
+    skipped: dict[str, str] = {}
+    for number, target in enumerate(targets, start=1):
+        progress.live(f"building {target.id} ({number} of {len(targets)})")
+
+        def on_line(line: str, target: TargetSpec = target) -> None:
+            progress.live(f"building {target.id}: {line.strip()[:80]}")
+
+        try:
+            artifact = driver.prepare(target, on_line)
+        except (ToolchainMissing, BuildError, UsageError) as error:
+            skipped[target.id] = str(error)
+            progress.warn(f"{target.id} is skipped: {error}")
+            continue
+        artifacts[target.id] = artifact
+        took = f"built in {artifact.build_s:.0f} s" if artifact.build_s is not None else "unchanged, not rebuilt"
+        progress.line(f"{target.id}: {took}")
+    return artifacts, skipped
+
+
+def _run_rounds(
+    bench: Bench, plan: Plan, run: RunFolder, keeper: GeneratorKeeper, progress: Progress
+) -> None:
+    """Each round's trials in their order; an invalid one once more at the end of its round."""
+    done = 0
+    left_s = plan.estimated_s
+    for number in range(1, plan.rounds + 1):
+        queue = [(t, 1) for t in plan.trials if t.round == number]
+        planned = len(queue)
+        for place, (trial, attempt) in enumerate(_growing(queue)):
+            head = f"round {number} of {plan.rounds}, trial {done + 1} of {len(plan.trials)}, about {duration_text(left_s)} left"
+            if attempt > 1:
+                head = f"round {number} of {plan.rounds}, again"
+            record = _one_trial(bench, trial, attempt, run, head, progress)
+            if record["status"] != "valid":
+                keeper.discard()
+                if attempt == 1:
+                    queue.append((repeat(trial, len(queue)), 2))
+            if place < planned:
+                done += 1
+                left_s = max(0.0, left_s - trial.estimated_s)
+
+
+def _growing(queue: list[Any]) -> Any:
+    """Items of a list that may grow while it is gone through."""
+    position = 0
+    while position < len(queue):
+        yield queue[position]
+        position += 1
+
+
+def _one_trial(
+    bench: Bench, planned: PlannedTrial, attempt: int, run: RunFolder, head: str, progress: Progress
+) -> JsonObject:
+    case = planned.case
+    progress.live(f"{head}: {case.id}, starting")
+    with run.new_trial(case.id, planned.round, attempt) as folder:
+        trial = Trial(
+            bench=bench,
+            planned=planned,
+            folder=folder,
+            files=bench.workspace / "files",
+            tell=lambda text: progress.live(f"{head}: {case.id}, {text}"),
+        )
+        record = run_trial(trial, _MEASURES[case.scenario.kind])
+        record["attempt"] = attempt
+        write_json(folder / "trial.json", record)
+    progress.line(f"{head}: {case.id}: {_one_line(record)}")
+    return record
+
+
+def _one_line(record: JsonObject) -> str:
+    """The gist of a trial for the log of a session."""
+    if record["status"] != "valid":
+        return f"{record['status']}: {record['reasons'][0] if record['reasons'] else 'no reason given'}"
+    parts = []
+    for window in record.get("windows", []):
+        throughput = window["throughput_rps"]
+        headline = (window["latency"].get(window["headline"]["kind"]) or {}).get(window["headline"]["measure"])
+        p99_ns = headline and headline["p99_ns"]
+        p99 = f", P99 {p99_ns / 1e6:.1f} ms" if p99_ns else ""
+        parts.append(f"{window['name']} {throughput:,.0f}/s{p99}")
+    return "; ".join(parts) or "done"
+
+
+def _run_document(
+    options: BenchOptions,
+    tools: Tools,
+    plan: Plan,
+    artifacts: Mapping[str, Artifact],
+    skipped: Mapping[str, str],
+) -> JsonObject:
+    notes = [n for n in (tools.driver_note, tools.engine_note, *tools.placement.notes) if n]
+    return {
+        "created_unix_ns": time.time_ns(),
+        "status": "running",
+        "command": list(options.argv),
+        "quick": options.plan.quick,
+        "full": options.plan.full,
+        "driver": tools.driver_name,
+        "engine": tools.engine,
+        "workers": tools.workers,
+        "notes": notes,
+        "rounds": plan.rounds,
+        "seed": plan.seed,
+        "window_scale": plan.scale,
+        "estimated_s": plan.estimated_s,
+        "placement": asdict(tools.placement),
+        "order": [[t.case.id, t.round] for t in plan.trials],
+        "cases": [{"id": c.id, "scenario": c.scenario.name, "target": c.target.id, "twin": c.twin} for c in plan.cases],
+        "scenarios": {c.scenario.name: _dump(c.scenario) for c in plan.cases},
+        "targets": {
+            t.id: {
+                **_dump(t),
+                "content_hash": artifacts[t.id].content_hash,
+                "toolchains": [
+                    {"command": u.command, "version": u.version} for u in artifacts[t.id].toolchains
+                ],
+                "image_digest": artifacts[t.id].image_digest,
+                "build_s": artifacts[t.id].build_s,
+            }
+            for t in options.targets
+            if t.id in artifacts
+        },
+        "skipped": dict(skipped),
+        "manifest": tools.manifest(artifacts),
+    }
+
+
+def _dump(model: Scenario | TargetSpec) -> JsonObject:
+    dumped = model.model_dump(mode="json", by_alias=True, exclude={"folder", "toolchain", "test", "process", "docker"})
+    return dict(dumped)
+
+
+def _outcome(
+    options: BenchOptions, run: RunFolder, plan: Plan, skipped: Mapping[str, str], *, interrupted: bool
+) -> Outcome:
+    code = ExitCode.INTERRUPTED if interrupted else ExitCode.DONE
+    reasons = ["interrupted before all trials were done"] if interrupted else []
+    if not interrupted:
+        short = too_few_valid(run, plan)
+        reasons += short
+        if options.targets_named:
+            reasons += [f"{name} was asked for but could not be built" for name in skipped]
+        if reasons:
+            code = worst(code, ExitCode.TOO_FEW_TRIALS)
+    return Outcome(run, code, tuple(reasons))
+
+
+def valid_needed(rounds: int) -> int:
+    """A row needs 2 of 3 valid trials, 3 of 5; of one or two rounds, all but none may miss."""
+    return rounds // 2 + 1
+
+
+def too_few_valid(run: RunFolder, plan: Plan) -> list[str]:
+    """A sentence for each case that has too few valid trials to be shown as a result."""
+    valid: dict[str, int] = {c.id: 0 for c in plan.cases}
+    for trial in run.trials():
+        if trial["status"] == "valid":
+            valid[trial["case"]["id"]] += 1
+    needed = valid_needed(plan.rounds)
+    return [f"{case}: {n} of {plan.rounds} trials valid, {needed} needed" for case, n in valid.items() if n < needed]
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def command_line() -> list[str]:
+    """How this process was called, without the folder the harness lies in."""
+    return [os.path.basename(sys.argv[0]), *sys.argv[1:]]

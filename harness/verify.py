@@ -1,0 +1,117 @@
+"""`harness verify`: the whole contract, over real sockets, in every setting that a case asks for."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from harness.conformance import Difference, check, check_due
+from harness.drivers.base import Artifact, Driver
+from harness.errors import UsageError
+from harness.kit.cases import ReadyCase, Setting
+from harness.kit.kit import SETTINGS, Kit
+from harness.service import Placing, launch_settings, setting_of
+
+OnGroup = Callable[[str, int, tuple[Difference, ...]], None]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that one start of the service can answer."""
+
+    setting: Setting
+    service: tuple[tuple[str, str], ...]
+    cpus: int
+
+    def __str__(self) -> str:
+        extra = "".join(f" {k}={v}" for k, v in self.service)
+        return f"{self.setting}, CPUS={self.cpus}{extra}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one target's conformance run showed."""
+
+    target: str
+    checked: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.differences
+
+
+def groups(kit: Kit) -> Iterator[Group]:
+    """Every combination that some case needs, on one core; what is about ES256 on two cores as well."""
+    for setting in SETTINGS:
+        services = {tuple(sorted(s.service.items())): None for s in kit.specs if setting in s.settings}
+        for service in services:
+            yield Group(setting, service, 1)
+            if setting == "es256":
+                yield Group(setting, service, 2)
+
+
+def verify_target(
+    driver: Driver, artifact: Artifact, kit: Kit, workspace: Path, run_id: str, on_group: OnGroup
+) -> Report:
+    """Starts the target once for each group and runs the group's cases.
+
+    Raises StartError or InfrastructureError when it cannot even be started.
+    """
+    checked = 0
+    differences: list[Difference] = []
+    allowed = sorted(os.sched_getaffinity(0))
+    for number, group in enumerate(groups(kit)):
+        settings = launch_settings(
+            group.setting,
+            dict(group.service),
+            workspace,
+            Placing(cpus=tuple(allowed[: group.cpus])),
+            cpus=group.cpus,
+            run_id=run_id,
+            case=f"verify/{artifact.target.id}",
+            log_path=workspace / "logs" / artifact.target.id / f"{number:02d}.log",
+        )
+        with driver.start(artifact, settings) as running:
+            cases = cases_for(kit, group.setting, dict(group.service))
+            verdict = check(running.host, running.port, cases)
+            later = check_due(running.host, running.port, verdict.due)
+        found = verdict.differences + later.differences
+        checked += verdict.checked
+        differences += found
+        on_group(str(group), verdict.checked, found)
+    return Report(artifact.target.id, checked, tuple(differences))
+
+
+def verify_running(url: str, kit: Kit) -> Report:
+    """The cases that a service which runs already can be asked, in the setting that it says it is in.
+
+    Raises UsageError for an address that is none.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise UsageError(f"{url!r} is not an address such as http://127.0.0.1:8080")
+    host, port = parts.hostname, parts.port or 80
+    setting = _setting_in_use(url)
+    verdict = check(host, port, cases_for(kit, setting, {}))
+    later = check_due(host, port, verdict.due)
+    return Report(url, verdict.checked, verdict.differences + later.differences)
+
+
+def _setting_in_use(url: str) -> Setting:
+    try:
+        with urlopen(f"{url.rstrip('/')}/info", timeout=10) as answer:
+            algorithm = json.load(answer).get("algorithm", "ES256")
+    except (OSError, ValueError):
+        algorithm = "ES256"
+    return setting_of({"AUTH_ALGORITHM": str(algorithm)})
+
+
+def cases_for(kit: Kit, setting: Setting, service: Mapping[str, str]) -> list[ReadyCase]:
+    """The cases of a setting that need just this service environment."""
+    return [c for c in kit.cases(setting) if c.service == dict(service)]
