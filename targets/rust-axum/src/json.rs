@@ -46,6 +46,6 @@ impl<'de> Deserialize<'de> for Present {
 /// `None` if it is anything else.
 #[must_use]
 pub fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
-    let text = std::str::from_utf8(bytes).ok()?;
+    let text = simdutf8::basic::from_utf8(bytes).ok()?;
     serde_json::from_str::<Object<T>>(text).ok().map(|object| object.0)
 }
