@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from harness.load.plan import Arrivals, Share
+from harness.load.plan import Arrivals
 from harness.units import NS_PER_S
 
 _MASK = (1 << 64) - 1
@@ -28,16 +28,14 @@ def uniform(seed: int, number: int) -> float:
     return float((bits >> 11) + 1) / (1 << 53)
 
 
-def arrivals_ns(
-    arrivals: Arrivals, seed: int, steps: Sequence[tuple[float, float]], share: Share
-) -> list[int]:
-    """The instants, in ns from the window's start, that are one worker's share, in order.
+def arrivals_ns(arrivals: Arrivals, seed: int, steps: Sequence[tuple[float, float]]) -> list[int]:
+    """All instants of a window, in ns from its start: the n-th is that of request number n.
 
-    `steps` are (rate_rps, duration_s), one after the other. A rate of 0 is a pause.
+    `steps` are (rate_rps, duration_s), one after the other; a rate of 0 is a pause.
     """
     units = _units(arrivals, seed)
     instants: list[int] = []
-    number, at = 0, next(units)
+    at = next(units)
     start_ns, start_units = 0, 0.0
     for rate_rps, duration_s in steps:
         length_ns = round(duration_s * NS_PER_S)
@@ -45,9 +43,8 @@ def arrivals_ns(
         end_ns = start_ns + length_ns
         while at < end_units:
             instant_ns = start_ns + int(max(at - start_units, 0.0) / rate_rps * 1e9)
-            if number % share.count == share.index and instant_ns < end_ns:
-                instants.append(instant_ns)
-            number, at = number + 1, next(units)
+            instants.append(min(instant_ns, end_ns - 1))
+            at = next(units)
         start_ns, start_units = end_ns, end_units
     return instants
 
