@@ -12,7 +12,7 @@ from harness.catalogue import ROOT
 from harness.drivers.base import Artifact, Driver
 from harness.drivers.docker import DockerDriver
 from harness.drivers.process import ProcessDriver
-from harness.engine import Engine, choose_engine, with_locustfile
+from harness.engine import EngineChoice, choose_engine
 from harness.errors import InfrastructureError, StartError, UsageError
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
@@ -81,17 +81,15 @@ def choose_driver(wanted: str) -> tuple[str, Driver, str | None]:
 def run_request(request: BenchRequest, progress: Progress) -> Outcome:
     """A whole `harness bench`. Raises HarnessError for what prevents all of it."""
     _remove_leftovers(progress)
-    placement = _placement(request.profile)
+    placement = read_placement(request.profile)
     _step_aside(placement)
     name, driver, note = choose_driver(request.driver)
     if note:
         progress.warn(note)
-    engine = choose_engine(request.engine, BUILDS, progress)
-    if request.locustfile is not None:
-        engine = with_locustfile(engine, request.locustfile)
+    BUILDS.mkdir(exist_ok=True)
+    engine = choose_engine(request.engine, BUILDS, request.locustfile, progress)
     if engine.note:
         progress.warn(engine.note)
-    BUILDS.mkdir(exist_ok=True)
     return run_bench(
         BenchOptions(
             scenarios=request.scenarios,
@@ -131,7 +129,7 @@ def _remove_leftovers(progress: Progress) -> None:
                 progress.line(f"removed what an earlier run left: {removed}")
 
 
-def _placement(profile: Profile) -> Placement:
+def read_placement(profile: Profile) -> Placement:
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return place(
         read_topology(), profile, memory_bytes=memory_bytes, may_raise_priority=_may_raise_priority()
@@ -156,12 +154,9 @@ def _step_aside(placement: Placement) -> None:
 
 
 def _generator(
-    engine: Engine, placement: Placement, web_port: int | None
-) -> Callable[[], AbstractContextManager[LoadGenerator]]:
-    def make() -> AbstractContextManager[LoadGenerator]:
-        return engine.start(placement, web_port)
-
-    return make
+    engine: EngineChoice, placement: Placement, web_port: int | None
+) -> Callable[[Path], AbstractContextManager[LoadGenerator]]:
+    return lambda log_folder: engine.start(placement, log_folder, web_port)
 
 
 def _manifest(driver: str, placement: Placement) -> Callable[[Mapping[str, Artifact]], JsonObject]:

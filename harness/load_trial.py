@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from harness import figures
 from harness.drivers.base import RunningTarget
 from harness.load.plan import LoadPlan
 from harness.load.result import LoadRecords, read_reports
-from harness.load.supervise import LoadGenerator, LoadResult
+from harness.load.supervise import LoadGenerator, LoadResult, Progress
 from harness.model import JsonObject, Window
 from harness.probes.samples import Row
 from harness.stats.steady import Steady, assess
@@ -121,21 +121,18 @@ def warm_up(trial: Trial, running: RunningTarget, generator: LoadGenerator, pool
         return
     window = Window(name="warmup", mode="closed", duration=spec.max, connections=(spec.connections,))
     plan = load_plan(trial, running, pool, window, spec.connections)
-    series: dict[int, int] = {}
+    folder = trial.folder / "warmup"
+    live = LiveSeconds(folder / "reports.jsonl")
     verdict: list[Steady] = []
 
-    def on_progress(event: Mapping[str, object]) -> None:
-        """Reads the seconds that are over; flushes when the test is content."""
-        for second, completed in _second_counts(event).items():
-            series[second] = series.get(second, 0) + completed
-        whole = [series.get(s, 0) for s in range(max(series, default=0))]
+    def on_progress(_: Progress) -> None:
+        """Looks at the seconds that are over; flushes when the test is content."""
+        whole = live.completed()
         trial.tell(f"warming up, {len(whole)} s" + (f", {whole[-1]:,} requests/s" if whole else ""))
-        found = assess(whole)
-        if not verdict and len(whole) >= spec.min and found.at_second is not None:
+        if not verdict and len(whole) >= spec.min and (found := assess(whole)).at_second is not None:
             verdict.append(found)
             generator.flush()
 
-    folder = trial.folder / "warmup"
     result = generator.offer(plan, folder, on_progress)
     records = read_reports(folder / "reports.jsonl")
     per_second = [row.completed for row in records.seconds]
@@ -151,9 +148,26 @@ def warm_up(trial: Trial, running: RunningTarget, generator: LoadGenerator, pool
     folder.rmdir()
 
 
-def _second_counts(event: Mapping[str, object]) -> dict[int, int]:
-    counts = event.get("second_counts")
-    return {int(k): int(v) for k, v in counts.items()} if isinstance(counts, dict) else {}
+class LiveSeconds:
+    """Reads the reports of a window while they are being written, for the seconds that are over."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._completed: dict[int, int] = {}
+
+    def completed(self) -> list[int]:
+        """Completed requests of each whole second since the start; the last one reported may still grow."""
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._offset += len(line)
+                for row in json.loads(line)["seconds"]:
+                    second = int(row["second"])
+                    self._completed[second] = self._completed.get(second, 0) + int(row["completed"])
+        return [self._completed.get(s, 0) for s in range(max(self._completed, default=0))]
 
 
 def offer_window(
@@ -167,8 +181,8 @@ def offer_window(
         plan = load_plan(trial, running, pool, window, connections)
         before = _answered(running)
 
-        def on_progress(event: Mapping[str, object], name: str = name, length_s: float = window.length_s) -> None:
-            trial.tell(f"{name}: second {event.get('second')} of {length_s:.0f}, {event.get('completed'):,} done")
+        def on_progress(now: Progress, name: str = name, length_s: float = window.length_s) -> None:
+            trial.tell(f"{name}: second {now.second} of {length_s:.0f}, {now.completed:,} done")
 
         result = generator.offer(plan, folder, on_progress)
         end_unix_ns = result.start_unix_ns + round(plan.duration_s * NS_PER_S)

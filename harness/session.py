@@ -57,7 +57,7 @@ class Tools:
     engine: str
     engine_note: str | None
     workers: int
-    generator: Callable[[], AbstractContextManager[LoadGenerator]]
+    generator: Callable[[Path], AbstractContextManager[LoadGenerator]]
     manifest: Callable[[Mapping[str, Artifact]], JsonObject]
 
 
@@ -104,7 +104,7 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
     )
     document = _run_document(options, tools, plan, artifacts, skipped)
     run.write_run(document)
-    keeper = GeneratorKeeper(tools.generator)
+    keeper = GeneratorKeeper(lambda: tools.generator(run.path / "load"))
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.workspace) as workspace:
         bench = Bench(

@@ -1,0 +1,103 @@
+"""Which workers offer the load: native ones where they can be built, else stock Locust workers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.catalogue import ROOT
+from harness.errors import InfrastructureError, UsageError
+from harness.load.supervise import LOCUST, Engine, LoadGenerator, native
+from harness.probes.placement import Placement
+from harness.progress import Progress
+
+_BUILD_DEADLINE_S = 900
+_BUILD_LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """An engine, and the note that every output carries when it is not the one that was wanted."""
+
+    engine: Engine
+    note: str | None = None
+    locustfile: Path | None = None
+
+    @property
+    def name(self) -> str:
+        return self.engine.name
+
+    def workers(self, placement: Placement) -> int:
+        """Stock workers have one thread each, so one a core; a native one has a thread for each core."""
+        return 1 if self.engine.name == "native" else max(1, len(placement.generator_cpus))
+
+    def start(self, placement: Placement, log_folder: Path, web_port: int | None) -> LoadGenerator:
+        """A generator, to be entered as a context."""
+        count = self.workers(placement)
+        cpus = placement.generator_cpus
+        worker_cpus = [cpus] if self.engine.name == "native" else [(cpu,) for cpu in cpus]
+        return LoadGenerator(
+            self.engine,
+            log_folder,
+            workers=count,
+            worker_cpus=worker_cpus,
+            worker_nice=placement.generator_nice or 0,
+            master_cpus=placement.harness_cpus,
+            master_nice=placement.harness_nice or 0,
+            locustfile=self.locustfile,
+            web_port=web_port,
+        )
+
+
+def choose_engine(
+    wanted: str, builds: Path, locustfile: Path | None, progress: Progress
+) -> EngineChoice:
+    """`auto` takes native workers if they can be built here. Raises UsageError, InfrastructureError."""
+    if locustfile is not None:
+        if wanted == "native":
+            raise UsageError("--locustfile needs the locust engine: a Locust file is Python")
+        if not locustfile.is_file():
+            raise UsageError(f"--locustfile {locustfile}: no such file")
+        return EngineChoice(LOCUST, locustfile=locustfile.resolve())
+    if wanted == "locust":
+        return EngineChoice(LOCUST)
+    built = build_native(builds, progress)
+    if isinstance(built, Path):
+        return EngineChoice(native(built))
+    if wanted == "native":
+        raise InfrastructureError(f"the native worker cannot be used: {built}")
+    return EngineChoice(
+        LOCUST,
+        f"load comes from stock Locust workers ({built}): they round nothing here, but a fast target is "
+        "limited by them, so such rows are not ranked",
+    )
+
+
+def build_native(builds: Path, progress: Progress) -> Path | str:
+    """The worker's path, built if its sources changed; or why it cannot be had."""
+    cargo = shutil.which("cargo") or shutil.which("cargo", path=str(Path.home() / ".cargo" / "bin"))
+    binary = builds / "worker" / "release" / "bench-worker"
+    if cargo is None:
+        return "no cargo to build the native worker with; see rust-lang.org/tools/install"
+    manifest = ROOT / "worker" / "Cargo.toml"
+    if not binary.is_file():
+        progress.line("building the native load worker (about a minute, once)")
+    progress.live("building the native load worker")
+    try:
+        done = subprocess.run(
+            [cargo, "build", "--release", "--locked", "--quiet", "--manifest-path", str(manifest)],
+            env={**os.environ, "CARGO_TARGET_DIR": str(builds / "worker")},
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_DEADLINE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"cargo did not build it within {_BUILD_DEADLINE_S} s"
+    if done.returncode:
+        tail = "\n".join(done.stderr.splitlines()[-_BUILD_LOG_LINES:])
+        return f"it does not build:\n{tail}"
+    return binary.resolve()
