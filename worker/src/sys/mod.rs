@@ -1,0 +1,14 @@
+//! The operating system's calls that the standard library does not offer. All `unsafe` of the crate is in here.
+
+mod clock;
+mod epoll;
+mod signals;
+mod thread;
+
+pub use clock::{UnixClock, monotonic_ns, unix_ns};
+pub use epoll::{Epoll, Event, Interest, Waker};
+pub use signals::Signals;
+pub use thread::{
+    CpuTime, pin_to_cpu, raise_descriptor_limit, resident_bytes, set_nice,
+    set_precise_timers, tcp_retransmits, thread_cpu_time,
+};

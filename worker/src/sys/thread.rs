@@ -1,0 +1,128 @@
+//! What a thread asks of the scheduler, and what the kernel knows about it and its sockets.
+
+use std::io;
+use std::os::fd::AsRawFd;
+
+/// CPU time a thread has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuTime {
+    /// In user space.
+    pub user_ns: u64,
+    /// In the kernel, the network stack run on this thread's behalf included.
+    pub system_ns: u64,
+}
+
+/// CPU time of the calling thread since it began.
+#[must_use]
+pub fn thread_cpu_time() -> CpuTime {
+    // SAFETY: a zeroed rusage is valid, and writable for the call.
+    let usage = unsafe {
+        let mut usage = std::mem::zeroed::<libc::rusage>();
+        libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage);
+        usage
+    };
+    let ns = |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000;
+    CpuTime { user_ns: ns(usage.ru_utime), system_ns: ns(usage.ru_stime) }
+}
+
+/// Binds the calling thread to one CPU.
+///
+/// # Errors
+/// The operating system's, when the CPU does not exist or is not allowed.
+pub fn pin_to_cpu(cpu: usize) -> io::Result<()> {
+    if cpu >= libc::CPU_SETSIZE as usize {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    // SAFETY: the set is zeroed, CPU_SET stays within it (checked above), and it outlives the call.
+    let result = unsafe {
+        let mut set = std::mem::zeroed::<libc::cpu_set_t>();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sets the calling thread's nice value (Linux keeps one a thread) and returns the one it has now: without
+/// the right to lower it, it stays.
+#[must_use]
+pub fn set_nice(nice: i32) -> i32 {
+    // SAFETY: no pointers; 0 means the calling thread.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, nice);
+        libc::getpriority(libc::PRIO_PROCESS, 0)
+    }
+}
+
+/// Lets the calling thread's timers fire when they are due: by default the kernel may add 50 µs to save power.
+pub fn set_precise_timers() {
+    // SAFETY: no pointers.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_u64, 0_u64, 0_u64, 0_u64) };
+}
+
+/// Raises the limit of open descriptors to the hard one: ten thousand connections need as many.
+pub fn raise_descriptor_limit() {
+    // SAFETY: the limit is a valid place to write to and read from.
+    unsafe {
+        let mut limit = std::mem::zeroed::<libc::rlimit>();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
+/// Resident memory of this process in bytes; None where `/proc` does not tell.
+#[must_use]
+pub fn resident_bytes() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    // SAFETY: no pointers.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Some(pages * u64::try_from(page_bytes).ok()?)
+}
+
+/// Segments this connection has sent again since it was opened; None when the kernel does not tell.
+#[must_use]
+pub fn tcp_retransmits(socket: &impl AsRawFd) -> Option<u64> {
+    // SAFETY: tcp_info is plain data for which zeroes are valid; its length is passed and respected.
+    unsafe {
+        let mut information = std::mem::zeroed::<libc::tcp_info>();
+        let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+        let result = libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut information).cast(),
+            &raw mut length,
+        );
+        (result == 0).then_some(u64::from(information.tcpi_total_retrans))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_occupies_memory_and_cpu() {
+        assert!(resident_bytes().unwrap() > 100_000);
+        let before = thread_cpu_time();
+        let mut sum = 0_u64;
+        while thread_cpu_time() == before {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+    }
+
+    #[test]
+    fn a_cpu_that_cannot_exist_is_an_error() {
+        assert!(pin_to_cpu(usize::MAX).is_err());
+        assert!(pin_to_cpu(libc::CPU_SETSIZE as usize - 1).is_err());
+    }
+
+    #[test]
+    fn a_fresh_loopback_connection_has_sent_nothing_again() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(tcp_retransmits(&stream), Some(0));
+    }
+}
