@@ -23,7 +23,8 @@ const (
 // config is the whole configuration, valid as far as it can be judged without
 // opening the files it names.
 type config struct {
-	address      string // host:port
+	bind         string // address or host name
+	port         int    // 0: any that is free
 	cpus         int
 	routesFile   string
 	maxBodyBytes int64
@@ -73,7 +74,8 @@ func badFile(variable, path string, err error) *settingError {
 func loadConfig(getenv func(string) string) (config, error) {
 	env := environment{getenv: getenv}
 	cfg := config{
-		address:      env.address("BIND", "127.0.0.1", "PORT", 8080),
+		bind:         env.host("BIND", "127.0.0.1"),
+		port:         env.integer("PORT", 8080, 0, math.MaxUint16),
 		cpus:         env.integer("CPUS", runtime.GOMAXPROCS(0), 1, math.MaxInt16),
 		routesFile:   env.required("ROUTES_FILE"),
 		maxBodyBytes: int64(env.integer("MAX_BODY_BYTES", 65536, 1, math.MaxInt32)),
@@ -150,12 +152,10 @@ func (e *environment) milliseconds(variable string, fallback int) time.Duration 
 	return time.Duration(e.integer(variable, fallback, 0, math.MaxInt32)) * time.Millisecond
 }
 
-// address joins the two variables that say where to listen.
-func (e *environment) address(hostVariable, host, portVariable string, port int) string {
-	host = e.text(hostVariable, host)
-	port = e.integer(portVariable, port, 0, math.MaxUint16)
-	if _, err := net.ResolveIPAddr("ip", host); err != nil {
-		e.refuse(hostVariable, "must be an address of this machine")
+func (e *environment) host(variable, fallback string) string {
+	value := e.text(variable, fallback)
+	if _, err := net.ResolveIPAddr("ip", value); err != nil {
+		e.refuse(variable, "must be an address of this machine")
 	}
-	return net.JoinHostPort(host, strconv.Itoa(port))
+	return value
 }

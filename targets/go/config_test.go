@@ -14,7 +14,8 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config{
-		address:      "127.0.0.1:8080",
+		bind:         "127.0.0.1",
+		port:         8080,
 		cpus:         got.cpus, // of this machine
 		routesFile:   "r",
 		maxBodyBytes: 65536,

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -63,10 +64,11 @@ func run(stop context.Context, getenv func(string) string, reload <-chan os.Sign
 	}
 	go app.table.watch(stop, reload, reloadPollInterval, logger)
 
-	listener, err := listen(stop, cfg.address)
+	listener, err := listen(stop, cfg.bind, cfg.port)
 	if err != nil {
 		return err
 	}
+	unused := newUnusedConnections()
 	server := &http.Server{
 		Handler:           app.routes(),
 		ErrorLog:          logger,
@@ -74,6 +76,7 @@ func run(stop context.Context, getenv func(string) string, reload <-chan os.Sign
 		ReadHeaderTimeout: readHeaderTimeout,
 		// "OPTIONS *" names no path of ours: a 404 like any other.
 		DisableGeneralOptionsHandler: true,
+		ConnState:                    unused.track,
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -83,25 +86,34 @@ func run(stop context.Context, getenv func(string) string, reload <-chan os.Sign
 	case err := <-served:
 		return err
 	case <-stop.Done():
-		return drain(server, logger)
+		return drain(server, unused, logger)
 	}
 }
 
 // listen opens the listening socket. Its backlog is net.core.somaxconn, which
-// is what Go always asks for.
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// is what Go always asks for. The error is a *settingError.
+func listen(ctx context.Context, bind string, port int) (net.Listener, error) {
 	var lc net.ListenConfig
 	// Go listens with Multipath TCP where the kernel has it; every accepted
 	// connection then pays for a protocol that nobody here speaks.
 	lc.SetMultipathTCP(false)
-	return lc.Listen(ctx, "tcp", address)
+	portText := strconv.Itoa(port)
+	listener, err := lc.Listen(ctx, "tcp", net.JoinHostPort(bind, portText))
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, &settingError{"BIND", bind, "is no address of this machine"}
+	case err != nil:
+		return nil, &settingError{"PORT", portText, err.Error()}
+	}
+	return listener, nil
 }
 
 // drain stops accepting and waits for the requests in flight, at most
 // drainTimeout. Being stopped is no failure, even if some had to be cut off.
-func drain(server *http.Server, logger *log.Logger) error {
+func drain(server *http.Server, unused *unusedConnections, logger *log.Logger) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
+	server.RegisterOnShutdown(unused.close)
 	if err := server.Shutdown(ctx); err != nil {
 		logger.Printf("requests still in flight after %s: closing their connections", drainTimeout)
 		return server.Close()

@@ -41,7 +41,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 }
 
 // writeFile writes text to a file of its own and returns its path.
-func writeFile(t *testing.T, name, text string) string {
+func writeFile(t testing.TB, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -56,7 +56,7 @@ type issuer struct {
 	jwks string // the public key
 }
 
-func newIssuer(t *testing.T) issuer {
+func newIssuer(t testing.TB) issuer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -73,7 +73,7 @@ func newIssuer(t *testing.T) issuer {
 }
 
 // token signs good claims and header, changed by edit.
-func (i issuer) token(t *testing.T, edit func(header map[string]any, claims jwt.MapClaims)) string {
+func (i issuer) token(t testing.TB, edit func(header map[string]any, claims jwt.MapClaims)) string {
 	t.Helper()
 	claims := jwt.MapClaims{
 		"iss": testIssuer,
@@ -88,7 +88,7 @@ func (i issuer) token(t *testing.T, edit func(header map[string]any, claims jwt.
 	return sign(t, token, i.key)
 }
 
-func sign(t *testing.T, token *jwt.Token, key crypto.PrivateKey) string {
+func sign(t testing.TB, token *jwt.Token, key crypto.PrivateKey) string {
 	t.Helper()
 	text, err := token.SignedString(key)
 	if err != nil {
@@ -121,7 +121,7 @@ func openSettings(t *testing.T) settings {
 }
 
 // guardedSettings ask for tokens of the issuer.
-func guardedSettings(t *testing.T, i issuer) settings {
+func guardedSettings(t testing.TB, i issuer) settings {
 	t.Helper()
 	return settings{
 		"ROUTES_FILE":    writeFile(t, "routes.json", testTable),
@@ -131,7 +131,7 @@ func guardedSettings(t *testing.T, i issuer) settings {
 	}
 }
 
-func newTestApp(t *testing.T, s settings) *app {
+func newTestApp(t testing.TB, s settings) *app {
 	t.Helper()
 	cfg, err := loadConfig(s.getenv)
 	if err != nil {
