@@ -57,6 +57,17 @@ def leftover_groups() -> Iterator[tuple[Path, str, Owner | None]]:
                 yield folder, match["run"], Owner.parse(match["owner"])
 
 
+def memory_groups_of(pid: int) -> tuple[Path, ...]:
+    """The folders of the groups that account for a process's memory; none when it has ended."""
+    try:
+        membership = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return ()
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    found = (mount / own.lstrip("/") for _, mount, own in hierarchies(mounts, membership))
+    return tuple(folder for folder in found if folder.is_dir())
+
+
 def oom_kills(events: str | None) -> int:
     """Processes killed for want of memory: the line `oom_kill N` of memory.events or memory.oom_control."""
     match = re.search(r"^oom_kill (\d+)$", events or "", re.MULTILINE)

@@ -24,7 +24,7 @@ from harness.drivers.base import (
 from harness.drivers.build import build, tail
 from harness.drivers.cgroups import MemoryGroup, Refusal, leftover_groups, make_memory_group
 from harness.drivers.owner import MarkedProcess, Owner, marked_processes, marks
-from harness.drivers.readiness import free_port, port_in_use, wait_until_ready
+from harness.drivers.readiness import LOG_LINES, failed_start, free_port, port_in_use, wait_until_ready
 from harness.drivers.supervised import Command, Supervised
 from harness.errors import StartError
 from harness.model import TargetSpec
@@ -96,7 +96,7 @@ class ProcessDriver:
                     HOST, port, settings.ready_deadline_s, lambda s: _ended(process, s)
                 )
             except StartError as error:
-                raise StartError(_with_log(artifact, error, settings.log_path)) from None
+                raise failed_start(artifact.target, error, tail(settings.log_path, LOG_LINES)) from None
             yield RunningProcess(
                 target=artifact.target,
                 pid=process.pid,
@@ -155,13 +155,6 @@ def _start(command: Command, run_id: str, artifact: Artifact) -> Iterator[Superv
 def _ended(process: Supervised, timeout_s: float) -> str | None:
     result = process.wait(timeout_s)
     return None if result is None else str(result)
-
-
-def _with_log(artifact: Artifact, error: StartError, log_path: Path) -> str:
-    last = tail(log_path, 20)
-    return f"{artifact.target.id}: {error}. " + (
-        f"Its log ended with:\n{last}" if last else "Its log is empty."
-    )
 
 
 def _limits(pid: int, settings: LaunchSettings, group: MemoryGroup | Refusal | None) -> Iterator[Limit]:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import InfrastructureError, StartError
+from harness.model import TargetSpec
 
 FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.02
 PAUSE_GROWTH = 1.05
 ANSWER_DEADLINE_S = 2.0
+LOG_LINES = 20
 
 
 def wait_until_ready(host: str, port: int, deadline_s: float, ended: Callable[[float], str | None]) -> int:
@@ -51,6 +53,12 @@ def is_healthy(host: str, port: int) -> bool:
     except OSError:
         return False
     return answer.split(b" ", 2)[1:2] == [b"200"]
+
+
+def failed_start(target: TargetSpec, why: object, log: str) -> StartError:
+    """The error for a start that failed, with the last lines of the target's log."""
+    ending = f"Its log ended with:\n{log}" if log else "Its log is empty."
+    return StartError(f"{target.id}: {why}. {ending}")
 
 
 def free_port(host: str) -> int:
