@@ -17,9 +17,7 @@ Profile = Literal["auto", "16c32g"]
 Sharing = Literal["none", "shared generator core", "direction only"]
 
 LOWEST_NICE = 19
-GENERATOR_NICE = (
-    -10
-)  # ahead of the harness on its core; never a real-time class, which starves the kernel's threads
+GENERATOR_NICE = -10  # no real-time class: it would starve the kernel's own threads
 _FIXED_CPUS = 16
 _FIXED_MEMORY_BYTES = 32 * BYTES_PER_GIB
 

@@ -1,0 +1,195 @@
+"""Has a series with one value a second settled? Asked each second while a service warms up.
+
+The last seconds (a third of the series at least, so that one quiet moment late in a long warm-up is not
+enough) count as steady when, on the scale of their median,
+  * the drift that the data allow for, at its worst, stays within `drift_ratio` per 10 s (a test of
+    equivalence: much noise asks for more seconds, it never passes as calm),
+  * the means of their four quarters lie together: no step, no bend,
+  * the last seconds are on the level of the rest,
+  * there is no cycle larger than `level_ratio`,
+and the same held one second before. Barrett et al., Virtual Machine Warmup Blows Hot and Cold (2017), found
+services that never settle, some in cycles; both are results here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from harness.stats.quantile import median, quantile
+from harness.stats.student import t_quantile
+
+Verdict = Literal["steady", "too short", "drifting", "cyclic", "unsettled"]
+_DRIFT_SPAN_S = 10
+_OUTLIER_DEVIATIONS = 3.0
+_MAD_TO_DEVIATION = 1.4826  # of a normal distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """How calm is steady. `confidence` is that of each bound on the drift."""
+
+    shortest_s: int = 10
+    drift_ratio: float = 0.03
+    level_ratio: float = 0.04
+    confidence: float = 0.998
+    cycle_p: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """`at_second`: since when the series is steady (None: it is not). `period_s`: of a cyclic series."""
+
+    at_second: int | None
+    verdict: Verdict
+    drift_ratio: float | None = None
+    period_s: float | None = None
+
+
+DEFAULT = Criteria()
+
+
+def assess(series: Sequence[float], criteria: Criteria = DEFAULT) -> Steady:
+    """What the series (one value a second, from the first second of load on) says by now.
+
+    Cheap enough to be asked each second; the caller gives up after its cap. Raises ValueError for a
+    negative or non-finite value.
+    """
+    if any(not math.isfinite(value) or value < 0 for value in series):
+        raise ValueError("a series of rates or times holds finite values of 0 and more")
+    if len(series) <= criteria.shortest_s:
+        return Steady(None, "too short")
+    length = _calm_length(series, criteria)
+    recent = series[-max(length or 0, 3 * criteria.shortest_s) :]
+    period_s = _period_s(recent, criteria)
+    if period_s is not None:
+        return Steady(None, "cyclic", period_s=period_s)
+    if length and _calm_length(series[:-1], criteria):
+        return Steady(len(series) - length, "steady", drift_ratio=_Window(series[-length:]).drift_ratio)
+    latest = _Window(series[-max(criteria.shortest_s, len(series) // 3) :])
+    significant = abs(latest.drift_ratio) > latest.drift_error_ratio(criteria.confidence)
+    return Steady(None, "drifting" if significant else "unsettled", drift_ratio=latest.drift_ratio)
+
+
+def _calm_length(series: Sequence[float], criteria: Criteria) -> int | None:
+    """The longest run of last seconds that is calm; None when none is."""
+    shortest = max(criteria.shortest_s, math.ceil(len(series) / 3))
+    return next(
+        (n for n in range(len(series), shortest - 1, -1) if _Window(series[-n:]).is_calm(criteria)), None
+    )
+
+
+class _Window:
+    """A stretch of seconds relative to its median, blips pulled in, with a straight line through it."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        middle = median(values)
+        self.usable = middle > 0
+        self.values = _without_blips(
+            [value / middle - 1 for value in values] if self.usable else [0.0] * len(values)
+        )
+        n = len(values)
+        centre = (n - 1) / 2
+        self._mean = sum(self.values) / n
+        self._sxx = n * (n * n - 1) / 12
+        self._slope = sum((i - centre) * value for i, value in enumerate(self.values)) / self._sxx
+        self._residuals = [
+            value - self._mean - self._slope * (i - centre) for i, value in enumerate(self.values)
+        ]
+
+    @property
+    def drift_ratio(self) -> float:
+        """Change per 10 s, relative to the level."""
+        return self._slope * _DRIFT_SPAN_S
+
+    def drift_error_ratio(self, confidence: float) -> float:
+        """Half the width of the drift's interval. Seconds that follow their neighbours count for fewer.
+
+        A short series looks less alike than it is, by about (1 + 4ρ) / n: Kendall, Note on Bias in the
+        Estimation of Autocorrelation (1954).
+        """
+        n, squares = len(self.values), sum(r * r for r in self._residuals)
+        if squares == 0:
+            return 0.0
+        alike = sum(a * b for a, b in zip(self._residuals, self._residuals[1:], strict=False)) / squares
+        alike = min(max(alike + (1 + 4 * alike) / n, 0.0), 0.8)
+        error = math.sqrt(squares / (n - 2) / self._sxx * (1 + alike) / (1 - alike))
+        return _t(confidence, n - 2) * error * _DRIFT_SPAN_S
+
+    def is_calm(self, criteria: Criteria) -> bool:
+        if not self.usable:
+            return False
+        n = len(self.values)
+        quarters = [self.values[k * n // 4 : (k + 1) * n // 4] for k in range(4)]
+        means = [sum(quarter) / len(quarter) for quarter in quarters]
+        noise = self._second_to_second_deviation()
+        allowed = criteria.level_ratio + 2 * noise / math.sqrt(n / 4)
+        at_end = median(self.values[-3:])
+        return (
+            abs(self.drift_ratio) + self.drift_error_ratio(criteria.confidence) <= criteria.drift_ratio
+            and max(means) - min(means) <= allowed
+            and abs(at_end) <= criteria.level_ratio + 2 * noise
+        )
+
+    def _second_to_second_deviation(self) -> float:
+        """Noise estimated from neighbours, which neither drift nor a step inflates much (von Neumann, 1941)."""
+        steps = [b - a for a, b in zip(self.values, self.values[1:], strict=False)]
+        return math.sqrt(sum(step * step for step in steps) / (2 * len(steps)))
+
+    def residual_spread(self) -> float:
+        return (quantile(self._residuals, 0.9) - quantile(self._residuals, 0.1)) / 2
+
+    def periodogram(self) -> list[float]:
+        """Power at 1, 2, … cycles per window, up to every second one."""
+        n = len(self._residuals)
+        power = []
+        for cycles in range(1, (n - 1) // 2 + 1):
+            angle = 2 * math.pi * cycles / n
+            real = sum(r * math.cos(angle * i) for i, r in enumerate(self._residuals))
+            imaginary = sum(r * math.sin(angle * i) for i, r in enumerate(self._residuals))
+            power.append(real * real + imaginary * imaginary)
+        return power
+
+
+def _without_blips(values: list[float]) -> list[float]:
+    """Single seconds far from the rest, such as a pause of the machine, pulled in. Two in a row are a change."""
+    reach = _OUTLIER_DEVIATIONS * _MAD_TO_DEVIATION * median([abs(value) for value in values])
+    calm = list(values)
+    for i in range(1, len(values) - 1):
+        if abs(values[i]) > reach and abs(values[i - 1]) <= reach and abs(values[i + 1]) <= reach:
+            calm[i] = math.copysign(reach, values[i])
+    return calm
+
+
+@cache
+def _t(confidence: float, df: int) -> float:
+    return t_quantile((1 + confidence) / 2, df)
+
+
+def _period_s(values: Sequence[float], criteria: Criteria) -> float | None:
+    """The period of a cycle that came round three times at least and is too large to be ignored; else None."""
+    window = _Window(values)
+    if not window.usable or window.residual_spread() <= criteria.level_ratio:
+        return None
+    power = window.periodogram()
+    total, strongest = sum(power), max(range(len(power)), key=power.__getitem__)
+    if strongest + 1 < 3 or total == 0:
+        return None
+    if _fisher_g_p(power[strongest] / total, len(power)) > criteria.cycle_p:
+        return None
+    return len(values) / (strongest + 1)
+
+
+def _fisher_g_p(share: float, ordinates: int) -> float:
+    """Chance that noise puts so large a share of its power into one frequency.
+
+    R. A. Fisher, Tests of Significance in Harmonic Analysis (1929).
+    """
+    terms = (
+        (-1) ** (j - 1) * math.comb(ordinates, j) * (1 - j * share) ** (ordinates - 1)
+        for j in range(1, min(ordinates, int(1 / share)) + 1)
+    )
+    return min(1.0, max(0.0, math.fsum(terms)))
