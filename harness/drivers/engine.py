@@ -6,9 +6,8 @@ import json
 import os
 import socket
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlparse
@@ -22,6 +21,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from docker.utils.build import exclude_paths
 
 from harness.drivers.base import OnLine
+from harness.drivers.engine_terms import ContainerOptions, ImageBuild, State, facts_of
 from harness.errors import BuildError, HarnessError, InfrastructureError
 
 CONNECT_DEADLINE_S = 5
@@ -32,51 +32,6 @@ DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
 class EngineRefused(HarnessError):
     """The engine answered, and would not do it."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What an engine is. `reach` says why containers are reached as they are (the driver prints it)."""
-
-    address: str
-    version: str
-    on_this_host: bool
-    has_bridge: bool
-    limits_cpus: bool
-    limits_memory: bool
-    reach: str
-
-    @property
-    def host(self) -> str:
-        """The address under which published ports are reached."""
-        return urlparse(self.address).hostname or "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class ContainerOptions:
-    """One container to be made; `folders` maps host folders to where they appear (read-only) inside."""
-
-    image: str
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
-    labels: Mapping[str, str]
-    folders: Mapping[Path, str]
-    cpus: tuple[int, ...] | None
-    memory_limit_bytes: int | None
-    nofile: int | None
-    published: tuple[str, int, int | None] | None
-    """(address, port inside, port outside or None for any); None: the host's network."""
-
-
-@dataclass(frozen=True)
-class State:
-    """How a container is. `pid` counts on the engine's machine; 0 when it does not run."""
-
-    running: bool
-    pid: int
-    exit_code: int
-    out_of_memory: bool
 
 
 class Engine:
@@ -96,7 +51,7 @@ class Engine:
             info = self._client.info()
             networks = {n.name for n in self._client.networks.list()}
         self._client.api.timeout = API_DEADLINE_S
-        self.facts = _facts(self.address, info, has_bridge="bridge" in networks)
+        self.facts = facts_of(self.address, info, has_bridge="bridge" in networks)
 
     def image_id(self, reference: str) -> str | None:
         """The id of an image the engine has."""
@@ -129,23 +84,15 @@ class Engine:
         with self.errors(f"pulling {reference}"):
             self._client.images.pull(reference)
 
-    def build(
-        self,
-        context: Path,
-        dockerfile: str,
-        arguments: Mapping[str, str],
-        tag: str,
-        labels: Mapping[str, str],
-        on_line: OnLine,
-    ) -> None:
-        """Builds with the classic builder's features only. Raises BuildError with the failing step's message."""
-        with self.errors(f"building {tag}"):
+    def build(self, order: ImageBuild, on_line: OnLine) -> None:
+        """By the classic builder, which every engine has. Raises BuildError with what the step said."""
+        with self.errors(f"building {order.tag}"):
             events = self._client.api.build(
-                path=str(context),
-                dockerfile=dockerfile,
-                buildargs=dict(arguments),
-                tag=tag,
-                labels=dict(labels),
+                path=str(order.context),
+                dockerfile=order.dockerfile,
+                buildargs=dict(order.arguments),
+                tag=order.tag,
+                labels=dict(order.labels),
                 rm=True,
                 forcerm=True,
                 decode=True,
@@ -282,7 +229,7 @@ def context_files(context: Path, dockerfile: str) -> list[Path]:
 
 
 def _knock(address: str) -> None:
-    """Raises OSError at once when nobody listens on a Unix socket; the SDK would leave an open socket behind."""
+    """Raises OSError when nobody listens on a Unix socket; the SDK would leave an open one behind."""
     if address.startswith("unix:"):
         with socket.socket(socket.AF_UNIX) as probe:
             probe.connect(urlparse(address).path)
@@ -301,28 +248,6 @@ def _tls_from_environment() -> docker.tls.TLSConfig | bool:
     certificate = (str(Path(folder, "cert.pem")), str(Path(folder, "key.pem")))
     verify = bool(os.environ.get("DOCKER_TLS_VERIFY"))
     return docker.tls.TLSConfig(client_cert=certificate, ca_cert=str(Path(folder, "ca.pem")), verify=verify)
-
-
-def _facts(address: str, info: Mapping[str, Any], has_bridge: bool) -> Facts:
-    """Whether containers can share this host's network and process ids, by what the engine says of itself."""
-    rootless = any("rootless" in option for option in info.get("SecurityOptions") or [])
-    if not address.startswith("unix:"):
-        reach = f"published port, as the engine is reached by {urlparse(address).scheme}"
-    elif info["OperatingSystem"] == "Docker Desktop" or info["Name"] != socket.gethostname():
-        reach = "published port, as the engine runs in a machine of its own"
-    elif rootless:
-        reach = "published port, as the engine is rootless"
-    else:
-        reach = "host network"
-    return Facts(
-        address=address,
-        version=info["ServerVersion"],
-        on_this_host=reach == "host network",
-        has_bridge=has_bridge,
-        limits_cpus=bool(info.get("CPUSet")),
-        limits_memory=bool(info.get("MemoryLimit")),
-        reach=reach,
-    )
 
 
 def _innermost(error: BaseException) -> str:

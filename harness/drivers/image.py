@@ -9,6 +9,7 @@ from harness.drivers.base import Artifact, OnLine
 from harness.drivers.build import TAIL_LINES, tail
 from harness.drivers.content import content_hash
 from harness.drivers.engine import Engine, EngineRefused, context_files
+from harness.drivers.engine_terms import ImageBuild
 from harness.errors import BuildError, UsageError
 from harness.model import DockerSpec, TargetSpec
 
@@ -50,15 +51,16 @@ def _built(
     files = context_files(context, spec.dockerfile)
     digest = content_hash(context, files, SCHEMA, spec.dockerfile, arguments)
     tag = f"bench-{target.id.replace('+', '-')}:{digest}"
-    label = f"{CONTENT_LABEL}={target.name}-{digest}"
+    label = f"{target.name}-{digest}"
     log = logs_folder / f"{tag.replace(':', '-')}.log"
     build_s = None
     if engine.image_id(tag) is None:
-        if (same := engine.labelled_image(label)) is not None:
+        if (same := engine.labelled_image(f"{CONTENT_LABEL}={label}")) is not None:
             engine.tag(same, tag)
         else:
             began = time.monotonic()
-            _build(engine, target, context, tag, log, on_line)
+            order = ImageBuild(context, spec.dockerfile, arguments, tag, {CONTENT_LABEL: label})
+            _build(engine, target, order, log, on_line)
             build_s = time.monotonic() - began
     return Artifact(
         target=target,
@@ -70,21 +72,16 @@ def _built(
     )
 
 
-def _build(engine: Engine, target: TargetSpec, context: Path, tag: str, log: Path, on_line: OnLine) -> None:
-    spec = target.docker
-    assert spec is not None
-    assert spec.dockerfile is not None
-    name, value = CONTENT_LABEL, f"{target.name}-{tag.rpartition(':')[2]}"
+def _build(engine: Engine, target: TargetSpec, order: ImageBuild, log: Path, on_line: OnLine) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as writer:
 
         def record(line: str) -> None:
             writer.write(f"{line}\n")
-            writer.flush()
             on_line(line)
 
         try:
-            engine.build(context, spec.dockerfile, spec.build_args, tag, {name: value}, record)
+            engine.build(order, record)
         except (BuildError, EngineRefused) as error:
             writer.flush()
             what = f"{target.id}: the image did not build: {error}"
