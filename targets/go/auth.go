@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -75,45 +77,59 @@ func (v *verifier) authenticate(ctx context.Context, header http.Header) (releas
 	return func() {}, nil
 }
 
-// unverified is a well-formed token that claims to be signed with key.
+// unverified is a token that claims to be signed with key. Its claims and
+// signature are still encoded: before the signature is checked, nobody reads
+// what it is about.
 type unverified struct {
-	claims    *claims
-	signed    string // what the signature is about: header and claims, encoded
-	signature []byte
 	key       crypto.PublicKey
+	signed    string // what the signature is about: header and claims, encoded
+	claims    string
+	signature string
+}
+
+// joseHeader holds the header parameters we act on. The key is ours and found
+// by name alone: jwk, jku and x5u are not read.
+type joseHeader struct {
+	Algorithm string         `json:"alg"`
+	KeyID     string         `json:"kid"`
+	Critical  jsontext.Value `json:"crit"`
 }
 
 // inspect refuses, at little cost, whatever no signature could save.
 func (v *verifier) inspect(header http.Header) (unverified, error) {
-	text, err := bearerToken(header)
+	token, err := bearerToken(header)
 	if err != nil {
 		return unverified{}, err
 	}
-	// The parser also decodes the claims here; nothing believes them before
-	// the signature is checked.
-	body := new(claims)
-	token, segments, err := v.parser.ParseUnverified(text, body)
-	if err != nil {
+	encoded, rest, _ := strings.Cut(token, ".")
+	claims, signature, complete := strings.Cut(rest, ".")
+	if !complete {
 		return unverified{}, errRefused
 	}
-	if token.Method != v.method {
+	var h joseHeader
+	if err := v.decode(encoded, &h); err != nil {
 		return unverified{}, errRefused
 	}
-	if _, critical := token.Header["crit"]; critical { // we understand no extension
-		return unverified{}, errRefused
-	}
-	// The key is ours and found by name alone: jwk, jku and x5u are not read.
-	kid, _ := token.Header["kid"].(string)
-	key, known := v.keys[kid]
-	if !known {
+	key, known := v.keys[h.KeyID]
+	// We understand no extension, so none may be critical.
+	if !known || h.Algorithm != v.method.Alg() || h.Critical != nil {
 		return unverified{}, errRefused
 	}
 	return unverified{
-		claims:    body,
-		signed:    text[:len(text)-len(segments[2])-len(".")],
-		signature: token.Signature,
 		key:       key,
+		signed:    token[:len(encoded)+len(".")+len(claims)],
+		claims:    claims,
+		signature: signature,
 	}, nil
+}
+
+// decode decodes a segment of JSON.
+func (v *verifier) decode(segment string, into any) error {
+	text, err := v.parser.DecodeSegment(segment)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
 }
 
 // bearerToken returns the token of the one Authorization header.
@@ -139,10 +155,18 @@ func (v *verifier) check(ctx context.Context, token unverified) error {
 	if err := wait(ctx, v.lookupDelay); err != nil {
 		return err
 	}
-	if err := v.method.Verify(token.signed, token.signature, token.key); err != nil {
+	signature, err := v.parser.DecodeSegment(token.signature)
+	if err != nil {
 		return errRefused
 	}
-	if err := v.validator.Validate(token.claims); err != nil {
+	if err := v.method.Verify(token.signed, signature, token.key); err != nil {
+		return errRefused
+	}
+	var c claims
+	if err := v.decode(token.claims, &c); err != nil {
+		return errRefused
+	}
+	if err := v.validator.Validate(&c); err != nil {
 		return errRefused
 	}
 	return nil

@@ -19,12 +19,6 @@ type claims struct {
 	NotBefore jsontext.Value `json:"nbf"`
 }
 
-// UnmarshalJSON has the strict JSON library decode the claims.
-func (c *claims) UnmarshalJSON(text []byte) error {
-	type plain claims
-	return json.Unmarshal(text, (*plain)(c))
-}
-
 // audience is one string or an array of strings.
 type audience []string
 
