@@ -162,9 +162,10 @@ def verify(
     """Check that targets keep the contract; no load is offered."""
     from harness.compose import verify_targets, verify_url
 
+    skipped: dict[str, str] = {}
     with Progress(err, quiet=quiet) as progress:
         if url:
-            reports, skipped = [verify_url(url, kit, list(cases or []), progress)], {}
+            reports = [verify_url(url, kit, list(cases or []), progress)]
         else:
             reports, skipped = verify_targets(
                 _targets(target, variant), driver.value, list(cases or []), progress

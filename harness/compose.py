@@ -54,7 +54,7 @@ class BenchRequest:
 
 def make_drivers() -> dict[str, Driver]:
     """Every driver by name, the preferred one first."""
-    return {"docker": DockerDriver(), "process": ProcessDriver(BUILDS)}
+    return {"docker": DockerDriver(BUILDS / "images"), "process": ProcessDriver(BUILDS)}
 
 
 def choose_driver(wanted: str) -> tuple[str, Driver, str | None]:

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.load.result import MEASURES, Measure, Recording
 from harness.model import JsonObject
 from harness.probes.samples import Row
 from harness.probes.usage import Usage, marked_unix_ns, usage
 from harness.stats.histogram import Histogram
+from harness.stats.quantile import median
 from harness.units import NS_PER_S
 
-MEASURES = ("response", "service", "send_delay")
 _SPIKE_FACTOR = 3.0
-Key = tuple[int, str, str]
-"""(second, kind, measure) of a histogram."""
 
 
 @dataclass(frozen=True)
@@ -84,34 +83,30 @@ def latency(histogram: Histogram) -> JsonObject | None:
     }
 
 
-def latencies(histograms: Mapping[Key, Histogram]) -> JsonObject:
+def latencies(recording: Recording) -> JsonObject:
     """`{kind: {measure: percentiles}}` over the whole window."""
-    kinds = sorted({kind for _, kind, _ in histograms})
     return {
-        kind: {measure: latency(merged(histograms, kind, measure)) for measure in MEASURES} for kind in kinds
+        kind: {measure: latency(recording.histogram(measure, kinds=[kind])) for measure in MEASURES}
+        for kind in recording.kinds
     }
 
 
-def merged(histograms: Mapping[Key, Histogram], kind: str, measure: str) -> Histogram:
-    """All seconds of one kind and measure added up."""
-    return Histogram.merged(h for (_, k, m), h in histograms.items() if (k, m) == (kind, measure))
-
-
-def spikes(histograms: Mapping[Key, Histogram], kind: str, measure: str) -> JsonObject:
+def spikes(recording: Recording, kind: str, measure: Measure) -> JsonObject:
     """Seconds whose P99 exceeds three times the median of the window's per-second P99."""
-    per_second = {
-        second: value
-        for (second, k, m), h in histograms.items()
-        if (k, m) == (kind, measure) and (value := _second_p99(h)) is not None
-    }
+    seconds = sorted({k.second for k in recording.histograms if (k.kind, k.measure) == (kind, measure)})
+    per_second = [
+        value
+        for s in seconds
+        if (value := _second_p99(recording.histogram(measure, kinds=[kind], seconds=range(s, s + 1))))
+        is not None
+    ]
     if len(per_second) < 3:
-        return {"seconds": len(per_second), "spikes": None}
-    ordered = sorted(per_second.values())
-    typical = ordered[len(ordered) // 2]
+        return {"seconds": len(per_second), "spikes": None, "worst_second_p99_ns": None}
+    typical = median(per_second)
     return {
         "seconds": len(per_second),
-        "spikes": sum(v > _SPIKE_FACTOR * typical for v in ordered),
-        "worst_second_p99_ns": ordered[-1],
+        "spikes": sum(v > _SPIKE_FACTOR * typical for v in per_second),
+        "worst_second_p99_ns": max(per_second),
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import figures
 from harness.drivers.base import RunningTarget
 from harness.load.plan import LoadPlan
-from harness.load.result import LoadRecords, read_reports
+from harness.load.result import Measure, Recording, read_reports, write_latency_log, write_seconds
 from harness.load.supervise import LoadGenerator, LoadResult, Progress
 from harness.model import JsonObject, Window
 from harness.probes.samples import Row
@@ -235,7 +235,8 @@ def memory_figures(rows: list[Row], offered: list[Offered]) -> JsonObject:
 def window_record(trial: Trial, offered: Offered, rows: list[Row]) -> JsonObject:
     """One window's part of trial.json; histograms and per-second rows go to files of their own."""
     records = read_reports(offered.folder / "reports.jsonl")
-    records.write(offered.folder)
+    write_latency_log(offered.folder / "latency.hlog", records, offered.result.start_unix_ns)
+    write_seconds(offered.folder / "seconds.csv", records.seconds)
     (offered.folder / "reports.jsonl").unlink()
     write_json(
         offered.folder / "load.json",
@@ -243,6 +244,8 @@ def window_record(trial: Trial, offered: Offered, rows: list[Row]) -> JsonObject
             "schema": 1,
             "plan": asdict(offered.plan) | {"requests": None},
             "start_unix_ns": offered.result.start_unix_ns,
+            "schedule_sha256": offered.result.schedule_sha256,
+            "workers": {k: dict(v) for k, v in offered.result.workers.items()},
             "totals": dict(offered.result.totals),
             "markers": dict(offered.result.markers),
             "problems": list(offered.result.problems),
@@ -252,7 +255,7 @@ def window_record(trial: Trial, offered: Offered, rows: list[Row]) -> JsonObject
     totals = list(offered.result.totals.values())
     counts = figures.counts(totals)
     used = figures.span(rows, offered.result.start_unix_ns, offered.end_unix_ns)
-    measure = "service" if offered.plan.mode == "closed" else "response"
+    measure: Measure = "service" if offered.plan.mode == "closed" else "response"
     in_time = completed_in_time(records, offered.plan.duration_s)
     record: JsonObject = {
         "name": offered.window.name,
@@ -275,9 +278,9 @@ def window_record(trial: Trial, offered: Offered, rows: list[Row]) -> JsonObject
             "answered_by_target": offered.answered,
         },
         "throughput_rps": figures.throughput_rps(in_time, offered.plan.duration_s),
-        "latency": figures.latencies(records.histograms),
+        "latency": figures.latencies(records),
         "headline": {"kind": ACCEPTED, "measure": measure},
-        "spikes": figures.spikes(records.histograms, ACCEPTED, measure),
+        "spikes": figures.spikes(records, ACCEPTED, measure),
         "cpu": figures.cpu(used, counts.completed, trial.budget_cores) if used else None,
         "memory": figures.memory(used) if used else None,
         "generator": figures.generator(totals, offered.plan.duration_s),
@@ -297,7 +300,7 @@ def window_record(trial: Trial, offered: Offered, rows: list[Row]) -> JsonObject
     return record
 
 
-def completed_in_time(records: LoadRecords, duration_s: float) -> int:
+def completed_in_time(records: Recording, duration_s: float) -> int:
     """Answers that came within the window itself, not in the drain after it."""
     return sum(row.completed for row in records.seconds if row.second < duration_s)
 

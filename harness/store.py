@@ -137,14 +137,16 @@ def open_run(path: Path) -> RunFolder:
 
 
 def _point_latest(results: Path, run_id: str) -> None:
-    aside = results / f".latest.{os.getpid()}"
+    aside, latest = results / f".latest.{os.getpid()}", results / "latest"
     try:
+        if latest.is_dir() and not latest.is_symlink():  # made by write_outcome before there was any run
+            shutil.rmtree(latest)
         with suppress(FileNotFoundError):
             aside.unlink()
         aside.symlink_to(run_id)
-        aside.replace(results / "latest")
+        aside.replace(latest)
     except OSError as error:
-        raise _store_error("set", results / "latest", error) from error
+        raise _store_error("set", latest, error) from error
 
 
 def write_outcome(results: Path, document: JsonObject) -> None:

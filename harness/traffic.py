@@ -74,7 +74,6 @@ def contract_pool(
 ) -> RequestPool:
     """The contract's traffic: distinct tokens × messages, and the scenario's share of bad tokens."""
     builder = PoolBuilder(host, port)
-    also = {503: UNAVAILABLE} if scenario.expect_unavailable else {}
     good = _tokens(kit.ring, scenario, [TokenRecipe()], scenario.traffic.tokens)
     accepted = []
     for number in range(max(len(good), len(answers))):
@@ -88,7 +87,6 @@ def contract_pool(
                 body=answer.message.body.encode(),
                 expect=200,
                 expected_body=None if scenario.kind == "reload" else answer.body,
-                also=also,
             )
         )
     bad = _tokens(kit.ring, scenario, _BAD_RECIPES, _DISTINCT_BAD) if scenario.traffic.bad_tokens else []
