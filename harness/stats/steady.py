@@ -135,7 +135,7 @@ class _Window:
         )
 
     def _second_to_second_deviation(self) -> float:
-        """Noise estimated from neighbours, which neither drift nor a step inflates much (von Neumann, 1941)."""
+        """Noise by the steps between neighbours, which no drift inflates much (von Neumann, 1941)."""
         steps = [b - a for a, b in zip(self.values, self.values[1:], strict=False)]
         return math.sqrt(sum(step * step for step in steps) / (2 * len(steps)))
 
@@ -155,7 +155,7 @@ class _Window:
 
 
 def _without_blips(values: list[float]) -> list[float]:
-    """Single seconds far from the rest, such as a pause of the machine, pulled in. Two in a row are a change."""
+    """Single seconds far from the rest (a pause of the machine) pulled in; two in a row are a change."""
     reach = _OUTLIER_DEVIATIONS * _MAD_TO_DEVIATION * median([abs(value) for value in values])
     calm = list(values)
     for i in range(1, len(values) - 1):
@@ -170,7 +170,7 @@ def _t(confidence: float, df: int) -> float:
 
 
 def _period_s(values: Sequence[float], criteria: Criteria) -> float | None:
-    """The period of a cycle that came round three times at least and is too large to be ignored; else None."""
+    """The period of a cycle that came round three times and is too large to ignore; else None."""
     window = _Window(values)
     if not window.usable or window.residual_spread() <= criteria.level_ratio:
         return None

@@ -17,7 +17,7 @@ def t_cdf(t: float, df: float) -> float:
 
 
 def t_quantile(probability: float, df: float) -> float:
-    """The t with P(T ≤ t) = probability, by bisection. Raises ValueError unless 0 < probability < 1, df > 0."""
+    """The t with P(T ≤ t) = probability, by bisection. Raises ValueError unless 0 < probability < 1."""
     if not 0 < probability < 1:
         raise ValueError(f"a quantile of probability {probability}")
     if probability < 0.5:
