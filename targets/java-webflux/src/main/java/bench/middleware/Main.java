@@ -7,9 +7,13 @@ final class Main {
 
     private static final int BAD_CONFIGURATION = 2;
 
+    /** One line an event: time, level, message, and a trace only where the event is an unforeseen one. */
+    private static final String LOG_FORMAT = "%1$tFT%1$tT.%1$tL %4$s %5$s%6$s%n";
+
     private Main() {}
 
     public static void main(String[] arguments) throws InterruptedException {
+        System.setProperty("java.util.logging.SimpleFormatter.format", LOG_FORMAT);
         CountDownLatch stopped = new CountDownLatch(1);
         // The JVM's own handlers would end the process with 143, its work unfinished.
         Signals.on("TERM", stopped::countDown);

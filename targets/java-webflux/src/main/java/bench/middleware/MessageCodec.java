@@ -1,8 +1,5 @@
 package bench.middleware;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.ObjectReader;
@@ -54,11 +51,6 @@ final class MessageCodec {
         if (body.length > 0 && body[0] == (byte) 0xef) {
             return false;
         }
-        try {
-            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body));
-            return true;
-        } catch (CharacterCodingException malformed) {
-            return false;
-        }
+        return Utf8.isWellFormed(body);
     }
 }
