@@ -1,0 +1,139 @@
+"""Configuration files: every problem at once, each with its line, key and the nearest valid key."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.catalogue import ROOT, all_scenarios, find_scenario, find_target, merge, read_scenario
+from harness.config import ConfigError, read_model
+from harness.errors import UsageError
+from harness.kit.cases import CaseFile
+from harness.model import Scenario, TargetFile, Variant
+
+GOOD = """\
+schema: 1
+name: mine
+question: Does it work?
+windows:
+  - {name: peak, mode: closed, duration: 2s}
+"""
+
+
+def problems_of(tmp_path: Path, text: str) -> list[tuple[int, str, str]]:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_scenario(path)
+    return [(p.line, p.key, p.text) for p in caught.value.problems]
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    scenario = read_scenario(path)
+    assert (scenario.windows[0].duration, scenario.folder) == (2.0, tmp_path)
+
+
+def test_all_problems_are_found_at_once_with_their_lines(tmp_path: Path) -> None:
+    text = GOOD.replace("question", "quesion").replace("duration: 2s", "duration: soon") + "warmup: {mx: 3s}\n"
+    found = problems_of(tmp_path, text)
+    assert {(line, key) for line, key, _ in found} == {
+        (1, "question"),
+        (3, "quesion"),
+        (5, "windows.0.duration"),
+        (6, "warmup.mx"),
+    }
+    texts = {key: text for _, key, text in found}
+    assert "did you mean 'question'" in texts["quesion"]
+    assert "did you mean 'max'" in texts["warmup.mx"]
+    assert "soon" in texts["windows.0.duration"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "word"),
+    [
+        (("schema: 1", "schema: 2"), 1, "1"),
+        (("duration: 2s", "connections: [16]"), 5, "duration"),
+        (("mode: closed, duration: 2s", "mode: open"), 5, "rate_rps"),
+        (("mode: closed", "mode: sideways"), 5, "closed"),
+        (("name: mine", "name: 'Not A Name'"), 2, "pattern"),
+    ],
+)
+def test_what_a_value_may_be(tmp_path: Path, change: tuple[str, str], line: int, word: str) -> None:
+    found = problems_of(tmp_path, GOOD.replace(*change))
+    assert [p[0] for p in found] == [line]
+    assert word in found[0][2]
+
+
+def test_a_key_given_twice_is_an_error(tmp_path: Path) -> None:
+    assert "twice" in problems_of(tmp_path, GOOD + "name: other\n")[0][2]
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n", "", "\tx: 1"])
+def test_what_is_no_mapping_is_refused_with_its_place(tmp_path: Path, text: str) -> None:
+    assert problems_of(tmp_path, text)[0][0] >= 1
+
+
+def test_two_windows_may_not_share_a_name(tmp_path: Path) -> None:
+    text = GOOD + "  - {name: peak, mode: closed, duration: 1s}\n"
+    assert "same name" in problems_of(tmp_path, text)[0][2]
+
+
+def test_a_promise_names_a_window_that_is_there(tmp_path: Path) -> None:
+    text = GOOD + "promises: [{metric: response_p99_ms, window: night, at_most: 1}]\n"
+    assert "night" in problems_of(tmp_path, text)[0][2]
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_model(tmp_path / "none.yaml", CaseFile)
+
+
+def test_every_scenario_of_the_project_is_good_and_named_after_its_file() -> None:
+    for scenario in all_scenarios():
+        assert (ROOT / "scenarios" / f"{scenario.name}.yaml").is_file()
+
+
+def test_an_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'routing-4kb'"):
+        find_scenario("routing-4k")
+    with pytest.raises(UsageError, match="did you mean 'rust-axum'"):
+        find_target("rust-axun")
+
+
+def a_target(**more: object) -> TargetFile:
+    base = {
+        "schema": 1,
+        "name": "t",
+        "label": "T",
+        "language": "C",
+        "contract": 1,
+        "payload": "raw",
+        "process": {"run": ["a"], "build": [["b"]]},
+        "environment": {"A": "1", "B": "1"},
+    }
+    return TargetFile.model_validate({**base, **more})
+
+
+def test_a_variant_is_merged_over_its_target() -> None:
+    target = a_target(variants={"v": {"reason": "r", "environment": {"B": 2}, "process": {"run": ["c"]}}})
+    merged = merge(target, "v", Path("/t"))
+    assert merged.id == "t+v"
+    assert merged.environment == {"A": "1", "B": "2"}
+    assert merged.process is not None
+    assert (merged.process.run, merged.process.build) == (("c",), (("b",),))
+
+
+def test_an_unknown_variant_is_refused() -> None:
+    with pytest.raises(UsageError, match="did you mean 'zgc'"):
+        merge(a_target(variants={"zgc": Variant(reason="r")}), "zcg", Path("/t"))
+
+
+def test_published_schemas_are_those_of_the_models() -> None:
+    from harness.schemas import schema_texts
+
+    for name, text in schema_texts().items():
+        assert (ROOT / "contract" / "schemas" / name).read_text(encoding="utf-8") == text, (
+            f"{name} is out of date: run `harness schemas`"
+        )
+    assert Scenario.model_json_schema()["additionalProperties"] is False

@@ -1,0 +1,87 @@
+"""The plan is a pure function: same input, same order; every case once a round."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness.model import ColdStart, Scenario, TargetSpec, Warmup, Window
+from harness.plan import Plan, PlanOptions, make_plan
+
+
+def target(name: str) -> TargetSpec:
+    return TargetSpec(name=name, label=name, language="C", payload="raw", reload=None, folder=Path("/x"))
+
+
+def scenario(name: str = "s", **more: object) -> Scenario:
+    windows = (Window(name="peak", mode="closed", duration=10.0), Window(name="more", mode="closed", duration=10, only_full=True))
+    fields = {"schema": 1, "name": name, "question": "?", "windows": windows, "warmup": Warmup(min=3, max=10), **more}
+    return Scenario.model_validate(fields)
+
+
+def order(plan: Plan) -> list[tuple[int, str]]:
+    return [(t.round, t.case.id) for t in plan.trials]
+
+
+TARGETS = [target(n) for n in ("a", "b", "c", "d")]
+
+
+def test_the_same_seed_gives_the_same_order_and_another_seed_another() -> None:
+    one, same, other = (make_plan([scenario()], TARGETS, PlanOptions(seed=s)) for s in (7, 7, 8))
+    assert order(one) == order(same)
+    assert order(one) != order(other)
+
+
+def test_every_case_occurs_once_in_each_round() -> None:
+    plan = make_plan([scenario("s"), scenario("t")], TARGETS, PlanOptions())
+    assert plan.rounds == 3
+    counts = Counter(order(plan))
+    assert set(counts.values()) == {1}
+    assert len(counts) == 3 * (2 * 4 + 2)
+
+
+def test_the_twin_is_one_target_under_a_second_name() -> None:
+    plan = make_plan([scenario()], TARGETS, PlanOptions())
+    twins = {c.id for c in plan.cases if c.twin}
+    assert len(twins) == 1
+    assert twins.pop().removesuffix("~twin") in {c.id for c in plan.cases if not c.twin}
+
+
+@pytest.mark.parametrize("options", [PlanOptions(quick=True), PlanOptions(rounds=1), PlanOptions(twin=False)])
+def test_no_twin_where_one_round_or_the_user_says_so(options: PlanOptions) -> None:
+    assert not any(c.twin for c in make_plan([scenario()], TARGETS, options).cases)
+
+
+def test_rounds_do_not_all_have_the_same_order() -> None:
+    plan = make_plan([scenario()], TARGETS, PlanOptions(rounds=5, twin=False))
+    orders = {tuple(t.case.id for t in plan.trials if t.round == r) for r in range(1, 6)}
+    assert len(orders) > 1
+
+
+def test_windows_of_the_full_protocol_only_run_there() -> None:
+    plain = make_plan([scenario()], TARGETS, PlanOptions()).trials[0].case.scenario
+    full = make_plan([scenario()], TARGETS, PlanOptions(full=True))
+    assert [w.name for w in plain.windows] == ["peak"]
+    assert [w.name for w in full.trials[0].case.scenario.windows] == ["peak", "more"]
+    assert full.rounds == 5
+
+
+@pytest.mark.parametrize("budget_s", [90, 200, 400, 900, 2000])
+def test_a_budget_is_kept_and_more_time_is_used_for_more(budget_s: float) -> None:
+    plan = make_plan([scenario()], TARGETS, PlanOptions(budget_s=budget_s))
+    assert plan.estimated_s <= budget_s
+    richer = make_plan([scenario()], TARGETS, PlanOptions(budget_s=2 * budget_s))
+    assert (richer.rounds, richer.scale) >= (plan.rounds, plan.scale) or richer.rounds > plan.rounds
+
+
+def test_a_budget_too_small_for_anything_gives_the_least_plan() -> None:
+    plan = make_plan([scenario()], TARGETS, PlanOptions(budget_s=1))
+    assert plan.rounds == 1
+    assert len(plan.trials) == len(TARGETS)
+
+
+def test_quick_shortens_windows_but_not_to_nothing() -> None:
+    plan = make_plan([scenario(cold_start=ColdStart(starts=10))], TARGETS, PlanOptions(quick=True))
+    window = plan.trials[0].case.scenario.windows[0]
+    assert window.duration == pytest.approx(4.0)
+    assert plan.trials[0].case.scenario.cold_start.starts == 4
