@@ -1,0 +1,169 @@
+"""Conformance must tell a service that keeps the contract from one that breaks it in any single respect."""
+
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from harness.conformance import Difference, check, check_due, first_difference
+from harness.kit.cases import TITLES, CaseRequest, CaseSpec, Expect, Later, ReadyCase
+from harness.kit.kit import Kit
+from harness.kit.routing import route
+
+KIT = Kit.make()
+Answer = tuple[int, dict[str, str], bytes]
+Service = Callable[[str, bytes], Answer]
+
+
+def right_answer(path: str, body: bytes) -> Answer:
+    message = json.loads(body)
+    topic = path.removeprefix("/v1/messages/")
+    answer = {"route": route(KIT.table, topic, message), "message": message}
+    return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()
+
+
+def problem(code: int, **more: Any) -> Answer:
+    body = {"type": "about:blank", "title": TITLES[code], "status": code, **more}
+    headers = {"Content-Type": "application/problem+json", "WWW-Authenticate": "Bearer"}
+    return code, headers, json.dumps(body).encode()
+
+
+@contextmanager
+def serving(service: Service) -> Iterator[int]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            status, headers, body = service(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def ready(**fields: Any) -> ReadyCase:
+    return KIT.maker.make(CaseSpec.model_validate({"name": "c", **fields}), "es256")
+
+
+def differences(service: Service, case: ReadyCase) -> tuple[Difference, ...]:
+    with serving(service) as port:
+        return check("127.0.0.1", port, [case]).differences
+
+
+def test_the_right_answer_is_no_difference() -> None:
+    assert differences(right_answer, ready(request=CaseRequest())) == ()
+
+
+def spoil(change: Callable[[dict[str, Any]], None]) -> Service:
+    def service(path: str, body: bytes) -> Answer:
+        status, headers, text = right_answer(path, body)
+        answer = json.loads(text)
+        change(answer)
+        return status, headers, json.dumps(answer).encode()
+
+    return service
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda a: a["route"].update(partition=99), "route.partition"),
+        (lambda a: a["route"].update(rule="other"), "route.rule"),
+        (lambda a: a["message"].update(priority="4"), "message.priority"),
+        (lambda a: a["message"].pop("region"), "members"),
+        (lambda a: a["message"]["payload"]["list"].append(4), "items"),
+        (lambda a: a.update(extra=1), "members"),
+        (lambda a: a["message"]["payload"].update(number=True), "payload.number"),
+    ],
+)
+def test_a_wrong_answer_is_named_with_its_place(change: Callable[[Any], None], place: str) -> None:
+    found = differences(spoil(change), ready(request=CaseRequest()))
+    assert len(found) == 1
+    assert place in found[0].expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (problem(400), "status 401"),
+        ((401, {"Content-Type": "application/problem+json"}, b"{}"), "www-authenticate"),
+        ((401, {"WWW-Authenticate": "Bearer"}, b"{}"), "content type"),
+        (problem(401, title="No entry"), "title"),
+        (problem(401, status=400), "status 401"),
+        (right_answer("/v1/messages/system.heartbeat", KIT.messages[0].body.encode()), "status 401"),
+    ],
+)
+def test_a_refusal_must_be_a_whole_one(answer: Answer, word: str) -> None:
+    case = ready(request=CaseRequest(token=None, expect=Expect(status=401)))
+    found = differences(lambda *_: answer, case)
+    assert len(found) == 1
+    assert word in found[0].expected
+
+
+def test_a_right_refusal_is_no_difference() -> None:
+    case = ready(request=CaseRequest(token=None, expect=Expect(status=401)))
+    assert differences(lambda *_: problem(401), case) == ()
+
+
+def test_a_connection_closed_between_requests_is_a_difference() -> None:
+    def closing(path: str, body: bytes) -> Answer:
+        status, headers, text = right_answer(path, body)
+        return status, {**headers, "Connection": "close"}, text
+
+    found = differences(closing, ready(requests=[CaseRequest(), CaseRequest()]))
+    assert "stays open" in found[0].expected
+
+
+def test_counts_of_requests_sent_at_once() -> None:
+    case = ready(request=CaseRequest(), concurrent=4, counts={200: 1, 503: 2})
+    assert "503" in differences(right_answer, case)[0].expected
+
+
+def test_a_second_look_is_due_and_compared() -> None:
+    case = ready(request=CaseRequest(), later=Later(after_s=0.01, expect=Expect(status=401)))
+    with serving(right_answer) as port:
+        verdict = check("127.0.0.1", port, [case])
+        assert verdict.ok
+        later = check_due("127.0.0.1", port, verdict.due)
+    assert "status 401" in later.differences[0].expected
+
+
+def test_no_answer_is_a_difference_and_not_a_crash() -> None:
+    with serving(right_answer) as port:
+        pass
+    assert "no answer" in check("127.0.0.1", port, [ready(request=CaseRequest())]).differences[0].got
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (1, 1.0, True),
+        (9007199254740993, 9007199254740992, True),
+        (1e300, 1e300, True),
+        (True, 1, False),
+        (None, False, False),
+        ("1", 1, False),
+        ({"a": [1, {"b": None}]}, {"a": [1, {"b": None}]}, True),
+        ([1, 2], [2, 1], False),
+    ],
+)
+def test_json_is_compared_by_value_with_numbers_as_doubles(one: Any, other: Any, same: bool) -> None:
+    assert (first_difference(one, other) is None) is same
