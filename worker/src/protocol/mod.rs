@@ -11,9 +11,8 @@ pub use bench::{
 };
 pub use locust::{ErrorEntry, Heartbeat, Spawn, SpawningComplete, StatsEntry, StatsReport, WorkerState};
 
-use rmpv::Value;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 /// What the master says.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,15 +46,20 @@ pub enum FromMaster {
 pub enum DecodeError {
     /// Not msgpack, or not three elements of the right types.
     #[error("not a message: {0}")]
-    NotAMessage(#[from] rmp_serde::decode::Error),
+    NotAMessage(rmp_serde::decode::Error),
     /// The data is not what this type of message carries.
     #[error("a {kind} message with unusable data: {reason}")]
     UnusableData {
         /// The message's type.
         kind: String,
         /// What is wrong.
-        reason: rmpv::ext::Error,
+        reason: rmp_serde::decode::Error,
     },
+}
+
+#[derive(Deserialize)]
+struct AckData {
+    index: Option<u64>,
 }
 
 /// Decodes a message of the master.
@@ -63,28 +67,29 @@ pub enum DecodeError {
 /// # Errors
 /// When it is none, or one of a known type with data of another shape.
 pub fn decode(bytes: &[u8]) -> Result<FromMaster, DecodeError> {
-    let (kind, data, _node): (String, Value, Value) = rmp_serde::from_slice(bytes)?;
+    let (kind, _data, _node): (String, IgnoredAny, IgnoredAny) =
+        rmp_serde::from_slice(bytes).map_err(DecodeError::NotAMessage)?;
     Ok(match kind.as_str() {
-        "ack" => FromMaster::Ack(member(&data, "index").and_then(Value::as_u64)),
-        "spawn" => FromMaster::Spawn(typed(&kind, data)?),
+        "ack" => FromMaster::Ack(data::<Option<AckData>>(&kind, bytes)?.and_then(|ack| ack.index)),
+        "spawn" => FromMaster::Spawn(data(&kind, bytes)?),
         "spawning_complete" => FromMaster::SpawningComplete,
         "stop" => FromMaster::Stop,
         "quit" => FromMaster::Quit,
         "reconnect" => FromMaster::Reconnect,
         "heartbeat" => FromMaster::Heartbeat,
-        "bench_load" => FromMaster::BenchLoad(typed(&kind, data)?),
-        "bench_start" => FromMaster::BenchStart(typed(&kind, data)?),
-        "bench_flush" => FromMaster::BenchFlush(typed(&kind, data)?),
+        "bench_load" => FromMaster::BenchLoad(data(&kind, bytes)?),
+        "bench_start" => FromMaster::BenchStart(data(&kind, bytes)?),
+        "bench_flush" => FromMaster::BenchFlush(data(&kind, bytes)?),
         _ => FromMaster::Other(kind),
     })
 }
 
-fn member<'a>(data: &'a Value, name: &str) -> Option<&'a Value> {
-    data.as_map()?.iter().find(|(key, _)| key.as_str() == Some(name)).map(|(_, value)| value)
-}
-
-fn typed<T: DeserializeOwned>(kind: &str, data: Value) -> Result<T, DecodeError> {
-    rmpv::ext::from_value(data).map_err(|reason| DecodeError::UnusableData { kind: kind.to_owned(), reason })
+/// The data of a message whose type says what it must be.
+fn data<T: DeserializeOwned>(kind: &str, bytes: &[u8]) -> Result<T, DecodeError> {
+    let message: Result<(IgnoredAny, T, IgnoredAny), _> = rmp_serde::from_slice(bytes);
+    message
+        .map(|(_, data, _)| data)
+        .map_err(|reason| DecodeError::UnusableData { kind: kind.to_owned(), reason })
 }
 
 /// What the worker says.
