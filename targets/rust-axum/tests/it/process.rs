@@ -239,6 +239,8 @@ fn the_table_follows_a_hang_up_and_a_replaced_file() {
 fn what_is_in_flight_is_finished_before_the_end() {
     for (signal, cpus) in [("-TERM", "1"), ("-INT", "2")] {
         let mut service = Service::start(&[("BACKEND_DELAY_MS", "400"), ("CPUS", cpus)]);
+        // What has not sent anything yet is closed too: waiting for it would show on standard error.
+        let mut unused = service.connect();
         let (mut idle, mut busy) = (service.connect(), service.connect());
         idle.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
         assert_eq!(idle.answer().json()["status"], "ok");
@@ -247,7 +249,7 @@ fn what_is_in_flight_is_finished_before_the_end() {
         assert_eq!(busy.answer().status, 200);
         service.signal(signal);
         assert_eq!(busy.answer().status, 200);
-        assert!(busy.is_closed() && idle.is_closed());
+        assert!(busy.is_closed() && idle.is_closed() && unused.is_closed());
         let (status, stderr) = service.end();
         assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
         assert!(TcpStream::connect(&service.address).is_err());
