@@ -300,12 +300,10 @@ def own_engine(driver: DockerDriver) -> Iterator[Callable[[str], None]]:
 def test_an_engine_that_dies_is_one_clear_error_and_its_containers_are_cleaned_up_later(
     own_engine: Any, driver: DockerDriver, launch: Any, run_id: str
 ) -> None:
-    with pytest.raises(
-        InfrastructureError, match=r"^no Docker engine answers at unix:.*harness clean"
-    ) as raised:
-        with launch() as running:
-            own_engine("kill")
-            running.stop()
+    how = r"^no Docker engine answers at unix:.*harness clean"
+    with pytest.raises(InfrastructureError, match=how) as raised, launch() as running:
+        own_engine("kill")
+        running.stop()
     assert "\n" not in str(raised.value)
     own_engine("start")
     assert [text.partition(" of ")[2] for text in driver.cleanup(run_id)] == [f"run {run_id}"]

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The targets in real containers: a private Docker engine, base images made offline, the driver's own tests, conformance
+# of every target, and a smoke bench. Everything that was started is stopped in the end, by its id.
+#
+#   ci/containers.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+. ci/steps.sh
+results=.build/ci-results
+
+end() {
+    local status=$?
+    trap - EXIT
+    step "stopping what was started"
+    .venv/bin/harness clean || true
+    ci/engine.sh stop remote
+    ci/engine.sh stop ci
+    exit $status
+}
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+step "packages for containers"
+make --silent .venv/.ready-dev
+ci/packages.sh docker=docker.io dockerd=docker.io containerd=containerd runc=runc iptables=iptables \
+    debootstrap=debootstrap ip=iproute2 mvn=maven npm=npm
+
+step "a private Docker engine"
+eval "$(ci/engine.sh start ci)"
+here=$DOCKER_HOST
+docker version --format 'Docker {{.Server.Version}}'
+
+step "base images"
+ci/base-images.sh
+
+step "the docker driver's tests, on an engine of this host"
+.venv/bin/pytest -q -m docker tests
+
+step "the docker driver's tests, on an engine reached by TCP"
+eval "$(ci/engine.sh start remote)"
+DOCKER_HOST=$here docker save python:3.11-slim-bookworm | docker load --quiet
+.venv/bin/pytest -q -m docker tests/drivers
+ci/engine.sh stop remote
+export DOCKER_HOST=$here
+
+step "conformance of every target"
+.venv/bin/harness verify --driver docker --out "$results"
+
+step "a smoke bench"
+.venv/bin/harness bench smoke --driver docker --out "$results"
