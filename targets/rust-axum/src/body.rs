@@ -32,18 +32,24 @@ pub async fn read(body: &mut Body, max_bytes: usize) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > max_bytes as u64 {
         return Err(Problem::CONTENT_TOO_LARGE);
     }
-    let mut whole = Bytes::new();
-    while !body.is_end_stream() {
-        let Some(frame) = body.frame().await else { break };
-        let frame = frame.map_err(|_| Problem::bad_request("the body could not be read"))?;
-        let Ok(chunk) = frame.into_data() else { continue };
-        if whole.len() + chunk.len() > max_bytes {
-            return Err(Problem::CONTENT_TOO_LARGE);
-        }
-        // One chunk is the rule, and needs no copy.
-        whole = if whole.is_empty() { chunk } else { [whole, chunk].concat().into() };
+    let first = next_chunk(body, max_bytes).await?.unwrap_or_default();
+    // One chunk is the rule, and needs no copy.
+    if body.is_end_stream() {
+        return Ok(first);
     }
-    Ok(whole)
+    let mut whole = Vec::from(first);
+    while let Some(chunk) = next_chunk(body, max_bytes - whole.len()).await? {
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.into())
+}
+
+/// The next part of a body, empty if it was no data; `None` at the end.
+async fn next_chunk(body: &mut Body, max_bytes: usize) -> Result<Option<Bytes>, Problem> {
+    let Some(frame) = body.frame().await else { return Ok(None) };
+    let frame = frame.map_err(|_| Problem::bad_request("the body could not be read"))?;
+    let chunk = frame.into_data().unwrap_or_default();
+    if chunk.len() > max_bytes { Err(Problem::CONTENT_TOO_LARGE) } else { Ok(Some(chunk)) }
 }
 
 /// Sends an answer for which the body was not, or not wholly, read.

@@ -130,7 +130,7 @@ async fn wait(delay: Duration) {
 }
 
 fn now_s() -> f64 {
-    // A clock before 1970 makes every token "not yet valid" or unexpired by years; it is refused as time zero.
+    // Only a clock set before 1970 has no answer; its time is taken as zero.
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 

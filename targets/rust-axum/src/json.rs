@@ -40,9 +40,7 @@ impl<'de> Deserialize<'de> for Present {
     }
 }
 
-/// Reads one JSON object that fills `bytes` whole and is UTF-8 throughout, also where its members are skipped.
-///
-/// # Errors
+/// Reads one JSON object that fills `bytes` whole and is UTF-8 throughout, also where its members are skipped;
 /// `None` if it is anything else.
 #[must_use]
 pub fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {

@@ -58,7 +58,10 @@ async fn cases_without_authentication() {
 }
 
 async fn check_all(setting: &str) {
-    let kit = PathBuf::from(env::var_os("BENCH_KIT").expect("BENCH_KIT names the kit's folder"));
+    let kit = PathBuf::from(
+        env::var_os("BENCH_KIT")
+            .expect("BENCH_KIT must name the folder that `harness kit --out` wrote"),
+    );
     let text = fs::read(kit.join("cases.json")).expect("the kit holds cases.json");
     let kit_cases: Kit = serde_json::from_slice(&text).expect("cases.json is of the known form");
     assert_eq!(kit_cases.schema, 1);
