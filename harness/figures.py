@@ -33,6 +33,11 @@ class Counts:
     by_kind: Mapping[str, Mapping[str, int]]
 
     @property
+    def answered_otherwise(self) -> int:
+        """Whole answers that were not the expected ones: the target counted them as answers too."""
+        return self.failed.get("status", 0) + self.failed.get("body", 0)
+
+    @property
     def failures(self) -> int:
         """Answers other than the expected one, and requests that were never sent."""
         return sum(self.failed.values()) + self.dropped

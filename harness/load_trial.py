@@ -28,7 +28,7 @@ from harness.trial import (
     sampled,
 )
 from harness.units import NS_PER_S
-from harness.validity import WindowFacts, findings
+from harness.validity import WindowFacts, findings, peak
 
 _AFTER_S = 2.0
 _WARMUP_DRAIN_MS = 2_000
@@ -286,17 +286,22 @@ def window_record(trial: Trial, offered: Offered, rows: list[Row]) -> JsonObject
         "generator": figures.generator(totals, offered.plan.duration_s),
     }
     facts = WindowFacts(
-        record=record,
         plan=offered.plan,
         records=records,
-        totals=totals,
+        counts=counts,
+        totals=offered.result.totals,
+        expected_workers=list(offered.result.workers),
         problems=offered.result.problems,
+        answered_by_target=offered.answered,
         usage=used,
-        sharing=trial.bench.placement.sharing,
+        target_cores=trial.budget_cores,
+        generator_shares_core=trial.bench.placement.sharing != "none",
+        host_network=trial.record["start"]["network_mode"] == "host",
         errors_expected=trial.planned.case.scenario.expect_unavailable,
-        engine=trial.bench.engine,
+        headline=ACCEPTED,
     )
-    record["findings"] = [f for f in findings(facts)]
+    record["findings"] = findings(facts)
+    record["peak"] = peak(facts)
     return record
 
 

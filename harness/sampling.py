@@ -45,14 +45,21 @@ class Sampler:
 
 
 @contextmanager
-def sampling(target: RunningTarget, path: Path, cpus: Sequence[int], nice: int) -> Iterator[Sampler | None]:
-    """Samples the target's process tree into `path` (CSV). None where its pid cannot be seen from here."""
+def sampling(
+    target: RunningTarget, path: Path, *, watched: Sequence[int], cpus: Sequence[int], nice: int
+) -> Iterator[Sampler | None]:
+    """Samples the target's process tree, and the cores `watched`, into `path` (CSV), from the cores `cpus`.
+
+    None where the target's pid cannot be seen from here.
+    """
     if target.pid is None:
         yield None
         return
     argv = [sys.executable, "-m", "harness.probes.sampler", "--pid", str(target.pid), "--nice", str(nice)]
     for group in target.cgroups:
         argv += ["--cgroup", str(group)]
+    if watched:
+        argv += ["--cpus", ",".join(map(str, watched))]
     if cpus:
         argv += ["--run-on", ",".join(map(str, cpus))]
     log = path.with_suffix(".log")

@@ -150,7 +150,7 @@ def _judge(record: JsonObject) -> None:
         f"{window['name']}: {finding['text']}"
         for window in record.get("windows", [])
         for finding in window.get("findings", [])
-        if not finding["ok"]
+        if finding["ok"] is False
     ]
     reasons += record.pop("invalid_because", [])
     if reasons:
@@ -247,5 +247,9 @@ def sampled(trial: Trial, running: RunningTarget) -> Any:
     """The sampler's context manager for this trial."""
     placement = trial.bench.placement
     return sampling(
-        running, trial.folder / "samples.csv", placement.harness_cpus, placement.harness_nice or 0
+        running,
+        trial.folder / "samples.csv",
+        watched=(*placement.target_cpus, *placement.generator_cpus),
+        cpus=placement.harness_cpus,
+        nice=placement.harness_nice or 0,
     )
