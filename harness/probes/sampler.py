@@ -36,12 +36,12 @@ Reader = TypeVar("Reader")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to watch and how often. `cgroups`: None looks for the tree's own, empty leaves them out."""
+    """What to watch and how often. None finds what the root runs on: its cores, its own control groups."""
 
     pid: int
     interval_ns: int
     pss_interval_ns: int
-    cores: tuple[int, ...]
+    cores: tuple[int, ...] | None
     cgroups: tuple[Path, ...] | None
     nic: str | None
 
@@ -52,8 +52,8 @@ class Sampler:
     def __init__(self, options: Options) -> None:
         """Raises ProcessLookupError for no such process, ProbeError when it may not be read."""
         self.notes: list[str] = []
-        self.cores = options.cores
         self.tree = ProcessTree(options.pid)
+        self.cores = options.cores or tuple(sorted(os.sched_getaffinity(options.pid)))
         folders = self._group_folders(options)
         memory, cpu = folders.memory, folders.cpu
         self._memory = self._try("cgroup memory", lambda: cgroup.MemoryReader(memory)) if memory else None
@@ -224,7 +224,7 @@ def _options(arguments: Sequence[str] | None) -> tuple[Options, argparse.Namespa
     parser.add_argument("--interval-ms", type=int, default=100, help="between samples (100)")
     parser.add_argument("--pss-interval-ms", type=int, default=1000, help="between reads of PSS (1000)")
     parser.add_argument(
-        "--cpus", type=_numbers, default=(), help="cores whose busy and stolen time to show: 0,2"
+        "--cpus", type=_numbers, help="cores whose time to show, as 0,2 (default: those of the root)"
     )
     parser.add_argument(
         "--cgroup",
@@ -264,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.sched_setaffinity(0, args.run_on)
         os.nice(args.nice)
         sampler = Sampler(options)
-        stream(sampler, options, Commands(sys.stdin.fileno()), RowWriter(sys.stdout, options.cores))
+        stream(sampler, options, Commands(sys.stdin.fileno()), RowWriter(sys.stdout, sampler.cores))
     except BrokenPipeError:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
