@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.catalogue import ROOT
 from harness.drivers.base import Artifact, Driver
 from harness.drivers.docker import DockerDriver
+from harness.drivers.existing import ExistingDriver
 from harness.drivers.process import ProcessDriver
 from harness.engine import EngineChoice, choose_engine
 from harness.errors import InfrastructureError, StartError, UsageError
@@ -83,7 +84,13 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
     _remove_leftovers(progress)
     placement = read_placement(request.profile)
     _step_aside(placement)
-    name, driver, note = choose_driver(request.driver)
+    targets = request.targets
+    if request.url is None:
+        name, driver, note = choose_driver(request.driver)
+    else:
+        existing = ExistingDriver(request.url)
+        _refuse_contract_scenarios(request)
+        name, driver, note, targets = "existing", existing, None, [existing.target()]
     if note:
         progress.warn(note)
     BUILDS.mkdir(exist_ok=True)
@@ -93,7 +100,7 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
     return run_bench(
         BenchOptions(
             scenarios=request.scenarios,
-            targets=request.targets,
+            targets=targets,
             targets_named=request.targets_named,
             plan=PlanOptions(
                 rounds=request.rounds,
@@ -114,11 +121,23 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
             engine=engine.name,
             engine_note=engine.note,
             workers=engine.workers(placement),
+            own_service=request.url is not None,
+            locustfile=request.locustfile is not None,
             generator=_generator(engine, placement, request.web_port),
             manifest=_manifest(name, placement),
         ),
         progress,
     )
+
+
+def _refuse_contract_scenarios(request: BenchRequest) -> None:
+    """A service of the user's own has no keys of ours, so the requests must be the user's too."""
+    ours = [s.name for s in request.scenarios if s.request is None]
+    if ours and request.locustfile is None:
+        raise UsageError(
+            f"--url needs requests of your own: scenario {ours[0]} has no `request:`. "
+            "docs/own-service.md shows a scenario that has; or give --locustfile FILE"
+        )
 
 
 def _remove_leftovers(progress: Progress) -> None:

@@ -17,6 +17,7 @@ from harness.stats.histogram import Histogram
 from harness.stats.quantile import median
 from harness.units import NS_PER_S
 
+ALL_KINDS = "all"
 _SPIKE_FACTOR = 3.0
 
 
@@ -89,21 +90,29 @@ def latency(histogram: Histogram) -> JsonObject | None:
 
 
 def latencies(recording: Recording) -> JsonObject:
-    """`{kind: {measure: percentiles}}` over the whole window."""
+    """`{kind: {measure: percentiles}}` over the whole window, and `all` kinds together."""
     return {
-        kind: {measure: latency(recording.histogram(measure, kinds=[kind])) for measure in MEASURES}
-        for kind in recording.kinds
+        kind: {measure: latency(histogram_of(recording, kind, measure)) for measure in MEASURES}
+        for kind in (*recording.kinds, ALL_KINDS)
     }
+
+
+def histogram_of(
+    recording: Recording, kind: str, measure: Measure, seconds: range | None = None
+) -> Histogram:
+    """One kind's times, or those of `all` kinds."""
+    return recording.histogram(measure, kinds=None if kind == ALL_KINDS else [kind], seconds=seconds)
 
 
 def spikes(recording: Recording, kind: str, measure: Measure) -> JsonObject:
     """Seconds whose P99 exceeds three times the median of the window's per-second P99."""
-    seconds = sorted({k.second for k in recording.histograms if (k.kind, k.measure) == (kind, measure)})
+    seconds = sorted(
+        {k.second for k in recording.histograms if k.measure == measure and kind in (k.kind, ALL_KINDS)}
+    )
     per_second = [
         value
         for s in seconds
-        if (value := _second_p99(recording.histogram(measure, kinds=[kind], seconds=range(s, s + 1))))
-        is not None
+        if (value := _second_p99(histogram_of(recording, kind, measure, range(s, s + 1)))) is not None
     ]
     if len(per_second) < 3:
         return {"seconds": len(per_second), "spikes": None, "worst_second_p99_ns": None}

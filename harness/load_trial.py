@@ -75,7 +75,10 @@ def measure_load(trial: Trial) -> None:
     evaluate(trial, offered)
 
 
-def _write_pool(trial: Trial, running: RunningTarget) -> Path:
+def _write_pool(trial: Trial, running: RunningTarget) -> Path | None:
+    """The requests of this trial; None when a Locust file makes them."""
+    if trial.bench.locustfile:
+        return None
     scenario = trial.planned.case.scenario
     path = trial.files / "requests.msgpack"
     if scenario.request is not None:
@@ -91,7 +94,7 @@ def _write_pool(trial: Trial, running: RunningTarget) -> Path:
 
 
 def load_plan(
-    trial: Trial, running: RunningTarget, pool: Path, window: Window, connections: int
+    trial: Trial, running: RunningTarget, pool: Path | None, window: Window, connections: int
 ) -> LoadPlan:
     """The window as the load generator understands it. The seed differs from round to round."""
     case = trial.planned.case
@@ -99,7 +102,7 @@ def load_plan(
         run=f"{trial.bench.run_id}/{case.id}/{trial.planned.round}/{window.name}-{connections}-{time.time_ns()}",
         host=running.host,
         port=running.port,
-        requests=str(pool),
+        requests=None if pool is None else str(pool),
         mode="closed" if window.mode == "closed" else "open",
         connections=connections,
         duration_s=window.length_s,
@@ -113,7 +116,7 @@ def load_plan(
     )
 
 
-def warm_up(trial: Trial, running: RunningTarget, generator: LoadGenerator, pool: Path) -> None:
+def warm_up(trial: Trial, running: RunningTarget, generator: LoadGenerator, pool: Path | None) -> None:
     """Closed load until the per-second series is steady, or the scenario's cap is reached."""
     spec = trial.planned.case.scenario.warmup
     if spec is None:
@@ -171,7 +174,7 @@ class LiveSeconds:
 
 
 def offer_window(
-    trial: Trial, running: RunningTarget, generator: LoadGenerator, pool: Path, window: Window
+    trial: Trial, running: RunningTarget, generator: LoadGenerator, pool: Path | None, window: Window
 ) -> list[Offered]:
     """Offers the window, once for each number of connections."""
     offered = []
@@ -256,6 +259,7 @@ def window_record(trial: Trial, offered: Offered, rows: list[Row]) -> JsonObject
     counts = figures.counts(totals)
     used = figures.span(rows, offered.result.start_unix_ns, offered.end_unix_ns)
     measure: Measure = "service" if offered.plan.mode == "closed" else "response"
+    headline = ACCEPTED if ACCEPTED in records.kinds else figures.ALL_KINDS
     in_time = completed_in_time(records, offered.plan.duration_s)
     record: JsonObject = {
         "name": offered.window.name,
@@ -279,8 +283,8 @@ def window_record(trial: Trial, offered: Offered, rows: list[Row]) -> JsonObject
         },
         "throughput_rps": figures.throughput_rps(in_time, offered.plan.duration_s),
         "latency": figures.latencies(records),
-        "headline": {"kind": ACCEPTED, "measure": measure},
-        "spikes": figures.spikes(records, ACCEPTED, measure),
+        "headline": {"kind": headline, "measure": measure},
+        "spikes": figures.spikes(records, headline, measure),
         "cpu": figures.cpu(used, counts.completed, trial.budget_cores) if used else None,
         "memory": figures.memory(used) if used else None,
         "generator": figures.generator(totals, offered.plan.duration_s),
@@ -298,7 +302,7 @@ def window_record(trial: Trial, offered: Offered, rows: list[Row]) -> JsonObject
         generator_shares_core=trial.bench.placement.sharing != "none",
         host_network=trial.record["start"]["network_mode"] == "host",
         errors_expected=trial.planned.case.scenario.expect_unavailable,
-        headline=ACCEPTED,
+        headline=headline,
     )
     record["findings"] = findings(facts)
     record["peak"] = peak(facts)

@@ -162,7 +162,7 @@ class TargetSpec(FileModel):
     variant_reason: str | None = None
     label: str
     language: str
-    payload: Literal["raw", "tree"]
+    payload: Literal["raw", "tree"] | None
     reload: str | None
     toolchain: tuple[Toolchain, ...] = ()
     process: ProcessSpec | None = None

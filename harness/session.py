@@ -57,6 +57,8 @@ class Tools:
     engine: str
     engine_note: str | None
     workers: int
+    own_service: bool
+    locustfile: bool
     generator: Callable[[Path], AbstractContextManager[LoadGenerator]]
     manifest: Callable[[Mapping[str, Artifact]], JsonObject]
 
@@ -117,6 +119,8 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
             workers=tools.workers,
             seed=options.plan.seed,
             workspace=Path(workspace),
+            own_service=tools.own_service,
+            locustfile=tools.locustfile,
             generator=keeper.get,
         )
         try:

@@ -1,4 +1,4 @@
-"""One trial: a fresh process is checked, warmed up, loaded, checked again and stopped. The result is a record.
+"""One trial: a fresh process is checked, warmed up, loaded, checked again and stopped; its record is the result.
 
 What goes wrong within a trial is its result ("failed", with the reason); only the loss of the Docker engine,
 a full disk or the user's interrupt end more than the trial.
@@ -47,6 +47,8 @@ class Bench:
     workers: int
     seed: int
     workspace: Path
+    own_service: bool
+    locustfile: bool
     generator: Callable[[], LoadGenerator]
 
 
@@ -84,6 +86,11 @@ class Trial:
             case=case.id,
             log_path=self.folder / log_name,
         )
+
+    @property
+    def keeps_contract(self) -> bool:
+        """Whether this is a service of ours that the cases can be put to; a user's own service is not."""
+        return self.planned.case.scenario.request is None and not self.bench.own_service
 
     @property
     def artifact(self) -> Artifact:
@@ -189,6 +196,9 @@ def info(url: str) -> JsonObject | None:
 
 def conformance_before(trial: Trial, running: RunningTarget) -> None:
     """The whole pack of cases; a difference ends the trial. Raises ConformanceError."""
+    if not trial.keeps_contract:
+        trial.record["conformance"] = None
+        return
     trial.tell("conformance before the load")
     trial.record["conformance"] = {"before": None, "after": None}
     verdict = _pack(trial, running)
@@ -198,6 +208,8 @@ def conformance_before(trial: Trial, running: RunningTarget) -> None:
 
 def conformance_after(trial: Trial, running: RunningTarget) -> None:
     """The pack again on the same process, and the second looks that are due by now."""
+    if not trial.keeps_contract:
+        return
     trial.tell("conformance after the load")
     second_looks = check_due(running.host, running.port, trial.due)
     verdict = _pack(trial, running)

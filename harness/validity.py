@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.figures import Counts
+from harness.figures import Counts, histogram_of
 from harness.load.plan import LoadPlan
 from harness.load.result import Recording, disagreements
 from harness.model import JsonObject
@@ -72,7 +72,7 @@ def _always(facts: WindowFacts) -> Iterator[Finding]:
 def _open_only(facts: WindowFacts) -> Iterator[Finding]:
     own = facts.records.histogram("own_delay")
     delay = own if own.count else facts.records.histogram("send_delay")
-    response = facts.records.histogram("response", kinds=[facts.headline])
+    response = histogram_of(facts.records, facts.headline, "response")
     yield checks.send_delay(
         delay.percentile(99), response.percentile(50), shared_core=facts.generator_shares_core
     )
@@ -86,7 +86,7 @@ def _open_only(facts: WindowFacts) -> Iterator[Finding]:
 
 def _closed_only(facts: WindowFacts) -> Iterator[Finding]:
     """Callers that do not think are always in flight, so their number is known without looking."""
-    if facts.plan.think_time_us:
+    if facts.plan.think_time_us or facts.plan.requests is None:
         return
     service = facts.records.histogram("service")
     mean_s = None if service.mean_ns is None else service.mean_ns / NS_PER_S
