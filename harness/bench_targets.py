@@ -57,11 +57,15 @@ class Contender:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--target", action="append", default=[], help="only these (name or name+variant)")
     parser.add_argument("--windows", type=int, default=5, help="windows of each target (5)")
     parser.add_argument("--window-s", type=float, default=5.0, help="length of a window (5)")
-    parser.add_argument("--warmup-s", type=float, default=15.0, help="warm-up of each target (15; Java takes 45)")
+    parser.add_argument(
+        "--warmup-s", type=float, default=15.0, help="warm-up of each target (15; Java takes 45)"
+    )
     arguments = parser.parse_args()
     if shutil.which("openssl") is None:
         raise InfrastructureError("openssl is needed: apt-get install openssl")
@@ -91,7 +95,7 @@ def measure(
         kit.write_service_files(folder)
         run_id = new_run_id()
         for target in targets:
-            artifact = driver.prepare(target, lambda line: progress.live(line))
+            artifact = driver.prepare(target, progress.live)
             settings = launch_settings(
                 "es256",
                 {},

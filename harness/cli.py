@@ -77,7 +77,9 @@ Targets = Annotated[
 Variants = Annotated[
     list[str] | None, typer.Option("--variant", help="variant of each named target, measured beside it")
 ]
-DriverOption = Annotated[DriverName, typer.Option("--driver", help="how services run; auto: Docker if it answers")]
+DriverOption = Annotated[
+    DriverName, typer.Option("--driver", help="how services run; auto: Docker if it answers")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="only warnings and the result")]
 AsJson = Annotated[bool, typer.Option("--json", help="the result as JSON on standard output")]
 
@@ -95,12 +97,18 @@ def bench(
         str | None, typer.Option(help="measure a service that already runs; give a scenario with `request:`")
     ] = None,
     profile: Annotated[ProfileName, typer.Option(help="which cores go to whom")] = ProfileName.auto,
-    rounds: Annotated[int | None, typer.Option(min=1, max=99, help="trials of each case (3; full: 5)")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, max=99, help="trials of each case (3; full: 5)")
+    ] = None,
     budget: Annotated[
         str | None, typer.Option(help="time for all trials, such as 10m: chooses rounds and window lengths")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="one short round: a first look, not for decisions")] = False,
-    full: Annotated[bool, typer.Option("--full", help="the whole protocol: five rounds, all windows")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="one short round: a first look, not for decisions")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="the whole protocol: five rounds, all windows")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="of the order of trials and the arrivals of requests")] = 1,
     locustfile: Annotated[
         Path | None, typer.Option(help="a Locust file of your own in place of the scenario's requests")
@@ -151,7 +159,8 @@ def verify(
     driver: DriverOption = DriverName.auto,
     url: Annotated[str | None, typer.Option(help="check a service that already runs")] = None,
     kit: Annotated[
-        Path | None, typer.Option(help="with --url: the kit (harness kit --signing-keys) the service was started with")
+        Path | None,
+        typer.Option(help="with --url: the kit (harness kit --signing-keys) the service was started with"),
     ] = None,
     cases: Annotated[
         list[Path] | None, typer.Option(help="your own cases in place of the contract's (contract/README.md)")
@@ -205,7 +214,9 @@ def plan(
     for heading in ("round", "place", "case", "about"):
         table.add_column(heading)
     for trial in made.trials:
-        table.add_row(str(trial.round), str(trial.position + 1), trial.case.id, duration_text(trial.estimated_s))
+        table.add_row(
+            str(trial.round), str(trial.position + 1), trial.case.id, duration_text(trial.estimated_s)
+        )
     out.print(table)
     shorter = f", windows at {made.scale:.0%} of their length" if made.scale < 1 else ""
     out.print(
@@ -228,7 +239,9 @@ def targets() -> None:
 def report(
     run: Annotated[Path, typer.Argument(help="a run's folder")] = RESULTS / "latest",
     format: Annotated[Format, typer.Option("--format", "-f", help="what to write")] = Format.table,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="file (default: standard output)")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="file (default: standard output)")
+    ] = None,
 ) -> None:
     """Show a run again from its saved results; measures nothing."""
     from harness.report.outputs import render
@@ -262,7 +275,9 @@ def clean() -> None:
     """End and remove what crashed runs left behind, found by run id and label only."""
     from harness.compose import make_drivers
 
-    removed = [text for driver in make_drivers().values() if driver.available().ok for text in driver.cleanup(None)]
+    removed = [
+        text for driver in make_drivers().values() if driver.available().ok for text in driver.cleanup(None)
+    ]
     for text in removed:
         out.print(f"removed {text}", highlight=False)
     if not removed:

@@ -44,7 +44,9 @@ def first_authorised(trial: Trial, running: RunningTarget) -> int:
         connection.request(request.method, request.target, request.body, dict(request.headers))
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        raise StartError(f"the first authorised request got no answer: {error}\n{running.log_tail()}") from error
+        raise StartError(
+            f"the first authorised request got no answer: {error}\n{running.log_tail()}"
+        ) from error
     finally:
         connection.close()
     if status != 200:

@@ -214,7 +214,9 @@ def verify_targets(
     reports = []
     for artifact in artifacts.values():
 
-        def on_group(group: str, checked: int, found: Sequence[object], name: str = artifact.target.id) -> None:
+        def on_group(
+            group: str, checked: int, found: Sequence[object], name: str = artifact.target.id
+        ) -> None:
             progress.line(f"{name}: {group}: {checked} cases, {len(found)} differ")
 
         progress.live(f"{artifact.target.id}: conformance")
@@ -235,5 +237,3 @@ def verify_url(url: str, kit_folder: Path | None, case_files: list[Path], progre
     kit = Kit.read(kit_folder, case_files or None) if kit_folder else Kit.make(case_files)
     progress.live(f"conformance of {url}")
     return verify_running(url, kit)
-
-

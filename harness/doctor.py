@@ -34,17 +34,19 @@ def examine(targets: Sequence[TargetFile], drivers: dict[str, Driver], root: Pat
     findings = [_system(), _cores(), _disk(root), _worker(root)]
     for name, driver in drivers.items():
         found = driver.available()
-        advice = "" if found.ok else "the process driver is used instead; install and start Docker for containers"
-        findings.append(
-            Finding(f"driver {name}", "ok" if found.ok else "note", found.reason, advice)
+        advice = (
+            "" if found.ok else "the process driver is used instead; install and start Docker for containers"
         )
+        findings.append(Finding(f"driver {name}", "ok" if found.ok else "note", found.reason, advice))
     for target in targets:
         findings += _target(merge(target, None, root / "targets" / target.name))
     return findings
 
 
 def _system() -> Finding:
-    text = f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}"
+    text = (
+        f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}"
+    )
     if platform.system() != "Linux":
         return Finding("system", "missing", text, "measure on Linux (x86-64 or arm64)")
     return Finding("system", "ok", text)

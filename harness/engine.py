@@ -52,9 +52,7 @@ class EngineChoice:
         )
 
 
-def choose_engine(
-    wanted: str, builds: Path, locustfile: Path | None, progress: Progress
-) -> EngineChoice:
+def choose_engine(wanted: str, builds: Path, locustfile: Path | None, progress: Progress) -> EngineChoice:
     """`auto` takes native workers if they can be built here. Raises UsageError, InfrastructureError."""
     if locustfile is not None:
         if wanted == "native":

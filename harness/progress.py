@@ -35,7 +35,9 @@ class Progress:
     def line(self, text: str) -> None:
         """A step that was done or begins; it stays."""
         if not self._quiet:
-            self._console.print(f"[dim]{self._clock()}[/dim] {_escape(text)}", highlight=False, soft_wrap=True)
+            self._console.print(
+                f"[dim]{self._clock()}[/dim] {_escape(text)}", highlight=False, soft_wrap=True
+            )
 
     def warn(self, text: str) -> None:
         """Something the reader must know even when quiet."""

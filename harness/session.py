@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -162,7 +160,9 @@ def prepare(
             progress.warn(f"{target.id} is skipped: {error}")
             continue
         artifacts[target.id] = artifact
-        took = f"built in {artifact.build_s:.0f} s" if artifact.build_s is not None else "unchanged, not rebuilt"
+        took = (
+            f"built in {artifact.build_s:.0f} s" if artifact.build_s is not None else "unchanged, not rebuilt"
+        )
         progress.line(f"{target.id}: {took}")
     return artifacts, skipped
 
@@ -177,9 +177,9 @@ def _run_rounds(
         queue = [(t, 1) for t in plan.trials if t.round == number]
         planned = len(queue)
         for place, (trial, attempt) in enumerate(_growing(queue)):
-            head = f"round {number} of {plan.rounds}, trial {done + 1} of {len(plan.trials)}, about {duration_text(left_s)} left"
-            if attempt > 1:
-                head = f"round {number} of {plan.rounds}, again"
+            head = f"round {number} of {plan.rounds}, "
+            head += f"trial {done + 1} of {len(plan.trials)}" if attempt == 1 else "again"
+            progress.live(f"{head}, about {duration_text(left_s)} left")
             record = _one_trial(bench, trial, attempt, run, head, progress)
             if record["status"] != "valid":
                 keeper.discard()
@@ -225,7 +225,9 @@ def _one_line(record: JsonObject) -> str:
     parts = []
     for window in record.get("windows", []):
         throughput = window["throughput_rps"]
-        headline = (window["latency"].get(window["headline"]["kind"]) or {}).get(window["headline"]["measure"])
+        headline = (window["latency"].get(window["headline"]["kind"]) or {}).get(
+            window["headline"]["measure"]
+        )
         p99_ns = headline and headline["p99_ns"]
         p99 = f", P99 {p99_ns / 1e6:.1f} ms" if p99_ns else ""
         parts.append(f"{window['name']} {throughput:,.0f}/s{p99}")
@@ -256,7 +258,10 @@ def _run_document(
         "estimated_s": plan.estimated_s,
         "placement": asdict(tools.placement),
         "order": [[t.case.id, t.round] for t in plan.trials],
-        "cases": [{"id": c.id, "scenario": c.scenario.name, "target": c.target.id, "twin": c.twin} for c in plan.cases],
+        "cases": [
+            {"id": c.id, "scenario": c.scenario.name, "target": c.target.id, "twin": c.twin}
+            for c in plan.cases
+        ],
         "scenarios": {c.scenario.name: _dump(c.scenario) for c in plan.cases},
         "targets": {
             t.id: {
@@ -277,7 +282,9 @@ def _run_document(
 
 
 def _dump(model: Scenario | TargetSpec) -> JsonObject:
-    dumped = model.model_dump(mode="json", by_alias=True, exclude={"folder", "toolchain", "test", "process", "docker"})
+    dumped = model.model_dump(
+        mode="json", by_alias=True, exclude={"folder", "toolchain", "test", "process", "docker"}
+    )
     return dict(dumped)
 
 
@@ -308,7 +315,11 @@ def too_few_valid(run: RunFolder, plan: Plan) -> list[str]:
         if trial["status"] == "valid":
             valid[trial["case"]["id"]] += 1
     needed = valid_needed(plan.rounds)
-    return [f"{case}: {n} of {plan.rounds} trials valid, {needed} needed" for case, n in valid.items() if n < needed]
+    return [
+        f"{case}: {n} of {plan.rounds} trials valid, {needed} needed"
+        for case, n in valid.items()
+        if n < needed
+    ]
 
 
 def _shown(path: Path) -> str:
@@ -317,7 +328,3 @@ def _shown(path: Path) -> str:
     except ValueError:
         return str(path)
 
-
-def command_line() -> list[str]:
-    """How this process was called, without the folder the harness lies in."""
-    return [os.path.basename(sys.argv[0]), *sys.argv[1:]]

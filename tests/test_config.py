@@ -35,7 +35,9 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
 
 
 def test_all_problems_are_found_at_once_with_their_lines(tmp_path: Path) -> None:
-    text = GOOD.replace("question", "quesion").replace("duration: 2s", "duration: soon") + "warmup: {mx: 3s}\n"
+    text = (
+        GOOD.replace("question", "quesion").replace("duration: 2s", "duration: soon") + "warmup: {mx: 3s}\n"
+    )
     found = problems_of(tmp_path, text)
     assert {(line, key) for line, key, _ in found} == {
         (1, "question"),

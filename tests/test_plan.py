@@ -14,8 +14,18 @@ def target(name: str) -> TargetSpec:
 
 
 def scenario(name: str = "s", **more: object) -> Scenario:
-    windows = (Window(name="peak", mode="closed", duration=10.0), Window(name="more", mode="closed", duration=10, only_full=True))
-    fields = {"schema": 1, "name": name, "question": "?", "windows": windows, "warmup": Warmup(min=3, max=10), **more}
+    windows = (
+        Window(name="peak", mode="closed", duration=10.0),
+        Window(name="more", mode="closed", duration=10, only_full=True),
+    )
+    fields = {
+        "schema": 1,
+        "name": name,
+        "question": "?",
+        "windows": windows,
+        "warmup": Warmup(min=3, max=10),
+        **more,
+    }
     return Scenario.model_validate(fields)
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StoreError
-from harness.store import RunFolder, new_run_id, open_run, read_json, write_atomically, write_json, write_outcome
+from harness.store import (
+    RunFolder,
+    new_run_id,
+    open_run,
+    read_json,
+    write_atomically,
+    write_json,
+    write_outcome,
+)
 
 
 def a_run(tmp_path: Path) -> RunFolder:
