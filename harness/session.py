@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness.cold_start import measure_cold_start
 from harness.drivers.base import Artifact, Driver
@@ -170,51 +169,44 @@ def prepare(
 def _run_rounds(
     bench: Bench, plan: Plan, run: RunFolder, keeper: GeneratorKeeper, progress: Progress
 ) -> None:
-    """Each round's trials in their order; an invalid one once more at the end of its round."""
+    """Each round's trials in their order; one that is not valid once more at the end of its round."""
+    began_s = time.monotonic()
+    planned_s = done_s = 0.0
     done = 0
-    left_s = plan.estimated_s
     for number in range(1, plan.rounds + 1):
         queue = [(t, 1) for t in plan.trials if t.round == number]
-        planned = len(queue)
-        for place, (trial, attempt) in enumerate(_growing(queue)):
-            head = f"round {number} of {plan.rounds}, "
-            head += f"trial {done + 1} of {len(plan.trials)}" if attempt == 1 else "again"
-            progress.live(f"{head}, about {duration_text(left_s)} left")
+        for trial, attempt in queue:  # grows while we go through it
+            done += attempt == 1
+            pace = done_s / planned_s if planned_s else 1.0
+            left = duration_text(max(0.0, plan.estimated_s - planned_s) * pace)
+            which = f"trial {done} of {len(plan.trials)}" if attempt == 1 else "once more"
+            head = f"round {number} of {plan.rounds}, {which}, about {left} left: {trial.case.id}"
             record = _one_trial(bench, trial, attempt, run, head, progress)
             if record["status"] != "valid":
                 keeper.discard()
                 if attempt == 1:
                     queue.append((repeat(trial, len(queue)), 2))
-            if place < planned:
-                done += 1
-                left_s = max(0.0, left_s - trial.estimated_s)
-
-
-def _growing(queue: list[Any]) -> Any:
-    """Items of a list that may grow while it is gone through."""
-    position = 0
-    while position < len(queue):
-        yield queue[position]
-        position += 1
+            planned_s += trial.estimated_s if attempt == 1 else 0.0
+            done_s = time.monotonic() - began_s
 
 
 def _one_trial(
     bench: Bench, planned: PlannedTrial, attempt: int, run: RunFolder, head: str, progress: Progress
 ) -> JsonObject:
     case = planned.case
-    progress.live(f"{head}: {case.id}, starting")
+    progress.live(f"{head}: starting")
     with run.new_trial(case.id, planned.round, attempt) as folder:
         trial = Trial(
             bench=bench,
             planned=planned,
             folder=folder,
             files=bench.workspace / "files",
-            tell=lambda text: progress.live(f"{head}: {case.id}, {text}"),
+            tell=lambda text: progress.live(f"{head}: {text}"),
         )
         record = run_trial(trial, _MEASURES[case.scenario.kind])
         record["attempt"] = attempt
         write_json(folder / "trial.json", record)
-    progress.line(f"{head}: {case.id}: {_one_line(record)}")
+    progress.line(f"{head}: {_one_line(record)}")
     return record
 
 
