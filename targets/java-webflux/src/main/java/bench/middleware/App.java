@@ -3,6 +3,9 @@ package bench.middleware;
 import static org.springframework.web.reactive.function.server.RequestPredicates.methods;
 
 import bench.middleware.RoutingTableFile.InvalidTableException;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.time.Clock;
 import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
@@ -60,7 +63,7 @@ final class App implements AutoCloseable {
             server.start(config.bind(), config.port(), handler);
         } catch (ChannelBindException e) {
             server.close();
-            throw new ConfigException("PORT", Integer.toString(config.port()), "cannot be bound at " + config.bind());
+            throw unbound(config);
         }
         routingTable.watch();
         return new App(routingTable, server);
@@ -117,6 +120,20 @@ final class App implements AutoCloseable {
         } catch (InvalidTableException e) {
             throw new ConfigException("ROUTES_FILE", config.routesFile().toString(), e.getMessage());
         }
+    }
+
+    /** Which of the two variables is to blame: an address that is not ours, or a port that another has. */
+    private static ConfigException unbound(Config config) {
+        try {
+            InetAddress address = InetAddress.getByName(config.bind());
+            if (address.isAnyLocalAddress() || NetworkInterface.getByInetAddress(address) != null) {
+                return new ConfigException(
+                        "PORT", Integer.toString(config.port()), "cannot be listened on at " + config.bind());
+            }
+        } catch (IOException unknown) {
+            // Not the name of any address.
+        }
+        return new ConfigException("BIND", config.bind(), "is no address of this machine");
     }
 
     int port() {

@@ -9,6 +9,8 @@ import bench.middleware.Config.Auth;
 import bench.middleware.Config.JwtProvider;
 import bench.middleware.Config.PermitScope;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -87,7 +89,7 @@ class ConfigTest {
     }
 
     @Test
-    void namesTheFileItCannotUse(@TempDir Path folder) throws IOException {
+    void namesTheFileOrAddressItCannotUse(@TempDir Path folder) throws IOException {
         Path routes = Files.writeString(
                 folder.resolve("routes.json"),
                 "{\"version\":1,\"rules\":[{\"name\":\"r\",\"topic\":\"#\",\"destination\":\"d\",\"partitions\":1}]}");
@@ -101,6 +103,16 @@ class ConfigTest {
         assertStartRefused(environment, "AUTH_KEYS_FILE", keys.toString());
         environment.put("AUTH_KEYS_FILE", keys + "x");
         assertStartRefused(environment, "AUTH_KEYS_FILE", keys + "x");
+        environment.put("AUTH_ALGORITHM", "none");
+        environment.put("BIND", "192.0.2.1");
+        assertStartRefused(environment, "BIND", "192.0.2.1");
+        environment.remove("BIND");
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            String port = Integer.toString(taken.getLocalPort());
+            environment.put("PORT", port);
+            assertStartRefused(environment, "PORT", port);
+        }
+        environment.remove("AUTH_ALGORITHM");
         Files.writeString(keys, "[]");
         environment.put("AUTH_KEYS_FILE", keys.toString());
         assertStartRefused(environment, "AUTH_KEYS_FILE", keys.toString());

@@ -3,7 +3,7 @@ package bench.middleware;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
+import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -47,12 +47,8 @@ class Utf8Test {
     }
 
     private static boolean isDecodable(byte[] text) {
-        try {
-            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text));
-            return true;
-        } catch (CharacterCodingException malformed) {
-            return false;
-        }
+        CharBuffer decoded = CharBuffer.allocate(text.length);
+        return !StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text), decoded, true).isError();
     }
 
     private static void check(byte[] text) {
