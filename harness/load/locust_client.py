@@ -18,6 +18,7 @@ from harness.load.recorder import Reason
 
 _TCP_INFO_BYTES = 104
 _TOTAL_RETRANS_OFFSET = 100  # tcpi_total_retrans in Linux's struct tcp_info
+_WORDS_OF_AN_EARLY_END = ("EOF", "Incomplete", "closed")  # the HTTP parser has one class for all its errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def failure(error: BaseException | None) -> Reason | None:
         case ConnectionResetError() | BrokenPipeError() | HTTPConnectionClosed():
             return "reset"
         case HTTPParseError():
-            return "short" if "closed" in str(cause) else "malformed"
+            return "short" if any(word in str(cause) for word in _WORDS_OF_AN_EARLY_END) else "malformed"
         case OSError():
             return "connect"
         case _:

@@ -24,6 +24,7 @@ from locust.runners import WorkerRunner
 from locust.stats import RequestStats
 
 from harness.errors import HarnessError, LoadError
+from harness.load.alarm import sharpen_timers
 from harness.load.file_session import FileSession
 from harness.load.locustfile import BENCH_USER, environment
 from harness.load.plan import LoadPlan
@@ -245,6 +246,7 @@ def main() -> int:
     )
     if options.die_with_stdin:
         _die_with_stdin()
+    sharpen_timers()
     gevent.signal_handler(signal.SIGTERM, sys.exit, 0)
     try:
         Worker(options.locustfile).join(options.master_host, options.master_port)

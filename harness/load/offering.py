@@ -19,7 +19,7 @@ from harness.load.plan import LoadPlan
 from harness.load.window import Window
 from harness.units import NS_PER_S
 
-READY_DEADLINE_S = 60.0
+READY_DEADLINE_S = 30.0
 STOP_GRACE_S = 2.0
 START_AHEAD_S = 0.5
 START_AHEAD_S_PER_CONNECTION = 0.000_1

@@ -12,13 +12,14 @@ from gevent.event import Event
 from locust.contrib.fasthttp import FastHttpSession
 
 from harness.errors import LoadError
+from harness.load.alarm import Alarm
 from harness.load.locust_client import Connections, Prepared, failure, prepare
 from harness.load.plan import LoadPlan, Share
 from harness.load.pool import RequestPool
 from harness.load.recorder import Reason, Recorder
 from harness.load.schedule import arrivals_ns, fingerprint
 from harness.load.worker_clock import Clock
-from harness.units import NS_PER_MS, NS_PER_S
+from harness.units import NS_PER_MS
 
 
 class PoolSession:
@@ -47,6 +48,7 @@ class PoolSession:
         self.connections = Connections(plan.host, plan.port, max(1, size), plan.timeout_ms / 1_000)
         self._inflight: dict[object, tuple[str, int]] = {}
         self._holding = 0
+        self._alarms: list[Alarm] = []
         self._idle = Event()
         self._over = False
         self._marker = plan.marker.encode() if plan.marker else None
@@ -58,7 +60,7 @@ class PoolSession:
         try:
             opened = self.connections.open()
         except OSError as error:
-            raise LoadError(f"cannot connect to {self.plan.host}:{self.plan.port}: {error}") from error
+            raise LoadError(f"{self.plan.host}:{self.plan.port} cannot be reached: {error}") from error
         return {"connections": opened, "schedule_sha256": self._schedule_sha256}
 
     def begin(self, start_unix_ns: int) -> None:
@@ -66,15 +68,22 @@ class PoolSession:
 
     def flush(self) -> None:
         self.clock.end()
+        for alarm in self._alarms:
+            alarm.ring()
 
     # --- what users do ------------------------------------------------------------------------------------
 
     def serve(self, client: FastHttpSession) -> None:
         """One user's whole life: offers until the window is over, then waits to be stopped."""
         self.clock.wait_for_start()
-        offer = self._offer_next if self._arrivals is None else self._offer_due
-        while offer(client):
-            pass
+        if self._arrivals is None:
+            while self._offer_next(client):
+                pass
+        else:
+            alarm = Alarm()
+            self._alarms.append(alarm)
+            while self._offer_due(client, alarm):
+                pass
         Event().wait()
 
     def _offer_next(self, client: FastHttpSession) -> bool:
@@ -88,7 +97,7 @@ class PoolSession:
             gevent.sleep(self.plan.think_time_us / 1_000_000)
         return True
 
-    def _offer_due(self, client: FastHttpSession) -> bool:
+    def _offer_due(self, client: FastHttpSession, alarm: Alarm) -> bool:
         """Open load: the next arrival that no other user has, at its instant or as soon as one is free."""
         assert self._arrivals is not None
         free_ns = self.clock.now_ns()
@@ -98,12 +107,11 @@ class PoolSession:
         self._next += 1
         self._holding += 1
         try:
-            early_ns = intended_ns - self.clock.now_ns()
-            cut_short = early_ns > 0 and self.clock.ended.wait(timeout=early_ns / NS_PER_S)
-            if cut_short and intended_ns > self.clock.end_ns:
+            while (now_ns := self.clock.now_ns()) < intended_ns <= self.clock.end_ns:
+                alarm.sleep_until(self.clock.to_perf_ns(intended_ns))
+            if intended_ns > self.clock.end_ns:
                 return False
             self.recorder.intended(intended_ns)
-            now_ns = self.clock.now_ns()
             if now_ns - intended_ns > self._timeout_ns:
                 self.recorder.dropped(now_ns)
             else:
@@ -192,6 +200,8 @@ class PoolSession:
             self._write_off()
         usage = self.clock.usage()
         retransmits = self.connections.finish()
+        for alarm in self._alarms:
+            alarm.close()
         return {
             "totals": self.recorder.totals.as_fields()
             | usage

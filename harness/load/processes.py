@@ -93,11 +93,10 @@ class Child:
         return True
 
     def release(self) -> None:
-        """Closes our ends of its pipes; it must have ended."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        """Closes our end of its standard input; whoever reads its output closes that."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
 
     def _log_tail(self) -> str:
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -56,7 +55,7 @@ class SecondRow:
 
 @dataclass(frozen=True)
 class Recording:
-    """All that was recorded of a window, histograms still encoded: ten minutes of them would fill the memory."""
+    """All that was recorded of a window; histograms stay encoded: ten minutes of them would fill memory."""
 
     histograms: Mapping[Key, tuple[str, ...]]
     seconds: tuple[SecondRow, ...]
@@ -144,7 +143,7 @@ def _add_row(rows: dict[int, dict[str, int]], row: Mapping[str, int]) -> None:
 
 
 def write_latency_log(path: Path, recording: Recording, start_unix_ns: int) -> None:
-    """Writes the histograms as a HdrHistogram log: one line a second, kind and measure, tagged `kind.measure`.
+    """Writes a HdrHistogram log: one line for each second, kind and measure, tagged `kind.measure`.
 
     Timestamps are seconds since the window's start; the maximum of each line is in ms, as other writers of
     the format have it. Raises StoreError.
@@ -166,7 +165,7 @@ def write_latency_log(path: Path, recording: Recording, start_unix_ns: int) -> N
 
 def read_latency_log(path: Path) -> dict[Key, tuple[str, ...]]:
     """The histograms of a log written by `write_latency_log`, still encoded. Raises StoreError."""
-    histograms = {}
+    histograms: dict[Key, tuple[str, ...]] = {}
     for number, line in enumerate(_read(path).splitlines(), start=1):
         if line.startswith("#") or line == _LEGEND:
             continue
@@ -257,6 +256,6 @@ def _write(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error

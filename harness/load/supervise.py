@@ -23,7 +23,7 @@ from harness.load.processes import Child, await_end, stop
 
 GRACE_S = 3.0
 START_DEADLINE_S = 30.0
-PREPARE_DEADLINE_S = 90.0
+PREPARE_DEADLINE_S = 60.0
 MARGIN_S = 30.0
 """How much longer than the master's own deadlines we wait for it, before we take it for dead."""
 
@@ -236,8 +236,10 @@ class LoadGenerator:
 
     def _read(self, master: Child) -> None:
         """Takes in the master's events, in a thread of its own, so that it never has to wait for us."""
-        for line in master.output:
-            self._events.put(json.loads(line))
+        with master.output as lines:
+            for line in lines:
+                with contextlib.suppress(ValueError):  # the last line of one that was killed is cut off
+                    self._events.put(json.loads(line))
 
     def _tell(self, **command: Any) -> None:
         if self._master is None:

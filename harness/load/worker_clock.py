@@ -35,6 +35,9 @@ class Clock:
     def now_ns(self) -> int:
         return time.perf_counter_ns() - self._start_ns
 
+    def to_perf_ns(self, at_ns: int) -> int:
+        return at_ns + self._start_ns
+
     def from_perf_ns(self, perf_ns: int) -> int:
         return perf_ns - self._start_ns
 

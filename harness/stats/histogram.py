@@ -1,4 +1,4 @@
-"""Latency histograms, a typed face on the HdrHistogram library: ns from 1 µs to 60 s, 3 significant digits."""
+"""Latency histograms, a typed face on the HdrHistogram library: ns from 1 µs to 60 s, 3 digits."""
 
 from __future__ import annotations
 
@@ -127,9 +127,7 @@ class Histogram:
             decoded.significant_figures,
         )
         if found != (LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS):
-            raise ValueError(
-                f"a histogram of (lowest, highest, digits) {found} cannot be added to the others"
-            )
+            raise ValueError(f"histogram of (lowest, highest, digits) {found} does not fit ours")
         histogram = cls.__new__(cls)
         histogram._hdr = decoded
         return histogram
