@@ -1,0 +1,111 @@
+"""The house's rules that a machine can check: imports point down, siblings do not know one another."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from harness.catalogue import ROOT
+
+HARNESS = ROOT / "harness"
+LAYERS: dict[str, int] = {
+    "units": 0,
+    "errors": 0,
+    "model": 1,
+    "stats": 1,
+    "config": 2,
+    "catalogue": 3,
+    "store": 3,
+    "kit": 3,
+    "plan": 3,
+    "progress": 3,
+    "drivers": 4,
+    "load": 4,
+    "probes": 4,
+    "conformance": 4,
+    "schemas": 4,
+    "service": 5,
+    "sampling": 5,
+    "figures": 5,
+    "capacity": 5,
+    "validity": 6,
+    "traffic": 6,
+    "doctor": 6,
+    "engine": 6,
+    "verify": 6,
+    "trial": 7,
+    "calibrate": 7,
+    "cold_start": 8,
+    "load_trial": 8,
+    "memory_trial": 8,
+    "reload_trial": 9,
+    "session": 10,
+    "report": 10,
+    "compose": 11,
+    "cli": 12,
+    "bench_targets": 13,
+    "target_tests": 13,
+    "__main__": 13,
+}
+SIBLINGS = ("drivers", "load", "probes")
+
+
+def modules() -> list[Path]:
+    return sorted(HARNESS.rglob("*.py"))
+
+
+def part(module: Path) -> str:
+    """The top-level part of the harness that a file belongs to."""
+    return module.relative_to(HARNESS).parts[0].removesuffix(".py")
+
+
+def imported(module: Path) -> set[str]:
+    """Dotted names that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def parts_imported(module: Path) -> set[str]:
+    return {n.split(".")[1] for n in imported(module) if n.startswith("harness.")}
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda m: str(m.relative_to(HARNESS)))
+def test_imports_point_down(module: Path) -> None:
+    own = part(module)
+    if own == "__init__":
+        return
+    assert own in LAYERS, f"harness/{own} has no place yet: give it one in this test"
+    upward = {p for p in parts_imported(module) if p != own and LAYERS[p] >= LAYERS[own]}
+    allowed = {"config", "model"} if own == "catalogue" else set()
+    assert not upward - allowed, f"{module.name} imports from above or beside: {upward}"
+
+
+@pytest.mark.parametrize("sibling", SIBLINGS)
+def test_siblings_do_not_know_one_another(sibling: str) -> None:
+    others = set(SIBLINGS) - {sibling}
+    for module in (m for m in modules() if part(m) == sibling):
+        assert not parts_imported(module) & others, f"{module} knows {others}"
+
+
+@pytest.mark.parametrize(
+    ("library", "where"),
+    [("locust", "load"), ("gevent", "load"), ("docker", "drivers"), ("matplotlib", "report")],
+)
+def test_a_library_has_one_home(library: str, where: str) -> None:
+    users = {part(m) for m in modules() if any(n.split(".")[0] == library for n in imported(m))}
+    assert users <= {where}
+
+
+def test_statistics_are_pure() -> None:
+    for module in (m for m in modules() if part(m) == "stats"):
+        impure = imported(module) & {"os", "time", "random", "pathlib", "socket", "subprocess"}
+        assert not impure, f"{module.name} imports {impure}"
+
+
+def test_there_is_no_room_for_odds_and_ends() -> None:
+    assert not [m for m in modules() if m.stem in {"utils", "helpers", "common", "misc"}]
