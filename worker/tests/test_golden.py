@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from hdrh.histogram import HdrHistogram
+from locust.event import Events
 from locust.rpc.protocol import Message
-from locust.stats import RequestStats, StatsEntry, StatsError
+from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
 GOLDEN = Path(__file__).parent / "golden"
 NODE = "host_native_1"
@@ -91,19 +92,18 @@ def test_a_heartbeat_has_the_members_the_master_reads() -> None:
     assert to_master("heartbeat") == expected
 
 
-def test_stats_are_read_by_locusts_own_classes() -> None:
+def test_stats_are_read_by_locusts_own_listener() -> None:
     data = to_master("stats")
-    statistics = RequestStats()
-    entry = StatsEntry.unserialize(data["stats"][0], statistics)
-    total = StatsEntry.unserialize(data["stats_total"], statistics)
-    assert (entry.name, entry.method, total.name) == ("accepted", "POST", "Aggregated")
-    for read in (entry, total):
+    statistics, events = RequestStats(), Events()
+    setup_distributed_stats_event_listeners(events, statistics)
+    events.worker_report.fire(client_id=NODE, data=data)
+    entry = statistics.entries["accepted", "POST"]
+    for read in (entry, statistics.total):
         assert (read.num_requests, read.num_failures, read.num_none_requests) == (5, 1, 1)
         assert read.response_times == {1: 2, 3: 1, 1000: 1}
         assert read.num_reqs_per_sec == {1_700_000_000: 5}
-        assert read.get_response_time_percentile(0.5) == 1
         assert read.avg_response_time == pytest.approx(1004.5 / 4)
-    error = StatsError.unserialize(next(iter(data["errors"].values())))
+    (error,) = statistics.errors.values()
     assert (error.method, error.name, error.occurrences) == ("POST", "accepted", 1)
     assert data["user_count"] == sum(data["user_classes_count"].values()) == 16
 
