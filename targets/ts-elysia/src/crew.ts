@@ -3,7 +3,7 @@ import { Questions, type ToPrimary, type ToWorker } from "./ipc";
 import type { Share } from "./service";
 import type { TableDefinition } from "./table";
 
-/** The argument that makes a process a worker. */
+/** The last argument of a process that is a worker. */
 export const WORKER_ARGUMENT = "worker";
 
 interface CrewEvents {
@@ -60,7 +60,8 @@ export class Crew {
   }
 
   #spawn(): Bun.Subprocess {
-    return Bun.spawn([process.execPath, ...process.execArgv, Bun.main, WORKER_ARGUMENT], {
+    // Compiled into one executable, the program finds its own name as one more argument and ignores it.
+    return Bun.spawn([process.execPath, Bun.main, WORKER_ARGUMENT], {
       env: process.env,
       stdio: ["ignore", "inherit", "inherit"],
       serialization: "json",

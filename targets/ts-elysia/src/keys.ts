@@ -1,12 +1,10 @@
 import { createPublicKey, verify, type webcrypto } from "node:crypto";
+import { TurnBatch } from "./batch";
 import { type AuthConfig, ConfigError, type JwtProvider } from "./config";
 import { readFileOf } from "./files";
 
 /** Says whether `signature` was made over `data` with the private half of one particular key. */
-export type Verifier = (
-  data: Uint8Array<ArrayBuffer>,
-  signature: Uint8Array<ArrayBuffer>,
-) => boolean | Promise<boolean>;
+export type Verifier = (data: Uint8Array<ArrayBuffer>, signature: Uint8Array<ArrayBuffer>) => Promise<boolean>;
 
 /** The configured algorithm's keys by `kid`. */
 export type KeyRing = ReadonlyMap<string, Verifier>;
@@ -30,9 +28,10 @@ export async function loadKeys(config: AuthConfig): Promise<KeyRing> {
   };
   const text = readFileOf("AUTH_KEYS_FILE", config.keysFile);
   const ring = new Map<string, Verifier>();
+  const batch = new TurnBatch();
   for (const jwk of jwksOf(text) ?? refuse("is not a JWK set")) {
     if (!isFor(config, jwk) || ring.has(jwk.kid)) continue;
-    const verifier = await verifierOf(config, jwk);
+    const verifier = await verifierOf(config, jwk, batch);
     if (verifier !== undefined) ring.set(jwk.kid, verifier);
   }
   return ring.size > 0 ? ring : refuse(`holds no usable ${config.algorithm} key`);
@@ -60,24 +59,25 @@ function isFor({ algorithm }: AuthConfig, value: unknown): value is SigningJwk {
 }
 
 /** A key whose numbers make no sense is as unusable as one of another type. */
-async function verifierOf(config: AuthConfig, jwk: SigningJwk): Promise<Verifier | undefined> {
+async function verifierOf(config: AuthConfig, jwk: SigningJwk, batch: TurnBatch): Promise<Verifier | undefined> {
   try {
-    const verifier = nodeVerifier(config, jwk);
+    const verifier = nodeVerifier(config, jwk, batch);
     return config.provider === "webcrypto" ? await webVerifier(config, jwk) : verifier;
   } catch {
     return undefined;
   }
 }
 
-function nodeVerifier({ algorithm }: AuthConfig, jwk: SigningJwk): Verifier {
+/** Synchronous, on the thread that asks: a hand-over to another costs more than it gains on one core. */
+function nodeVerifier({ algorithm }: AuthConfig, jwk: SigningJwk, batch: TurnBatch): Verifier {
   const key = createPublicKey({ key: jwk, format: "jwk" });
   if (algorithm === "RS256") {
     if ((key.asymmetricKeyDetails?.modulusLength ?? 0) < MIN_RSA_BITS) throw new RangeError("RSA key too short");
-    return (data, signature) => verify("sha256", data, key, signature);
+    return (data, signature) => batch.run(() => verify("sha256", data, key, signature));
   }
   // JWS carries the two numbers of an ECDSA signature side by side, not in DER.
   const raw = { key, dsaEncoding: "ieee-p1363" } as const;
-  return (data, signature) => verify("sha256", data, raw, signature);
+  return (data, signature) => batch.run(() => verify("sha256", data, raw, signature));
 }
 
 async function webVerifier({ algorithm }: AuthConfig, { kty, crv, x, y, n, e }: SigningJwk): Promise<Verifier> {

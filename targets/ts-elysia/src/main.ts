@@ -8,7 +8,7 @@ const EXIT_BAD_CONFIGURATION = 2;
 
 try {
   const config = readConfig(process.env);
-  if (process.argv[2] === WORKER_ARGUMENT) runWorker(config);
+  if (process.argv.at(-1) === WORKER_ARGUMENT) runWorker(config);
   else await runPrimary(config);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
