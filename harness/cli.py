@@ -38,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 out = Console(soft_wrap=True)
-err = Console(stderr=True)
+err = Console(stderr=True, soft_wrap=True)
 
 
 _WrongUse: Any = typer.BadParameter.__mro__[2]
@@ -220,7 +220,7 @@ def plan(
     out.print(table)
     shorter = f", windows at {made.scale:.0%} of their length" if made.scale < 1 else ""
     out.print(
-        f"{len(made.trials)} trials, {made.rounds} rounds, about {duration_text(made.estimated_s)}{shorter}; "
+        f"{len(made.trials)} trials in {made.rounds} round{'s' if made.rounds > 1 else ''}, about {duration_text(made.estimated_s)}{shorter}; "
         "builds not counted",
         highlight=False,
     )

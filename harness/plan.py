@@ -85,7 +85,8 @@ def _arrange(
     scaled = [scale_scenario(s, scale, full=options.full) for s in scenarios]
     cases = [Case(t, s) for s in scaled for t in targets]
     if twin and targets:
-        twinned = rng.choice(targets)
+        quickest_s = min(t.warmup_hint_s for t in targets)
+        twinned = rng.choice([t for t in targets if t.warmup_hint_s <= quickest_s])
         cases += [Case(twinned, s, twin=True) for s in scaled if s.kind == "load"]
     trials = []
     for number in range(1, rounds + 1):

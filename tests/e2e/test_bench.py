@@ -1,0 +1,191 @@
+"""A real bench: every figure can be computed again from the raw files, and every end leaves nothing behind."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Harness, all_gone, children_of, left_of, read_json
+
+from harness.load.result import read_latency_log
+from harness.stats.histogram import Histogram
+
+Start = Callable[..., Harness]
+SMOKE = ("bench", "smoke", "--driver", "process", "--rounds", "1")
+
+
+def trials_of(harness: Harness) -> dict[str, Any]:
+    return {str(p.parent): read_json(p) for p in sorted(harness.run_folder().glob("trials/*/*/*/trial.json"))}
+
+
+@pytest.mark.timeout(900)
+def test_a_smoke_bench_of_every_target_gives_figures_that_the_raw_files_bear_out(start: Start) -> None:
+    harness = start(*SMOKE)
+    code = harness.process.wait(800)
+    assert code in (0, 3), harness.output  # 3: a busy machine made trials invalid, which is a result too
+    assert "report" in harness.output
+    trials = trials_of(harness)
+    targets = read_json(harness.run_folder() / "run.json")["targets"]
+    assert {t["case"]["target"] for t in trials.values()} == set(targets) != set()
+    for folder, trial in trials.items():
+        assert trial["status"] != "failed", trial["reasons"]
+        assert trial["conformance"]["after"]["differences"] == []
+        assert trial["memory"]["idle"]["rss_median_bytes"] > 0
+        for window in trial["windows"]:
+            check_window(Path(folder), window)
+    outcome = read_json(harness.run_folder() / "outcome.json")
+    assert outcome["exit_code"] == code
+    assert left_of(harness.run_id()) == []
+
+
+def check_window(folder: Path, window: dict[str, Any]) -> None:
+    """Recomputes counts, throughput and percentiles from the window's own files."""
+    files = folder / window["folder"]
+    with (files / "seconds.csv").open(encoding="utf-8") as rows:
+        seconds = list(csv.DictReader(rows))
+    assert sum(int(s["completed"]) for s in seconds) == window["requests"]["completed"] > 0
+    in_time = sum(int(s["completed"]) for s in seconds if int(s["second"]) < window["duration_s"])
+    assert window["throughput_rps"] == pytest.approx(in_time / window["duration_s"])
+    assert window["requests"]["answered_by_target"] >= window["requests"]["completed"]
+    headline = window["headline"]
+    texts = [
+        text
+        for key, parts in read_latency_log(files / "latency.hlog").items()
+        if (key.kind, key.measure) == (headline["kind"], headline["measure"])
+        for text in parts
+    ]
+    histogram = Histogram.decode_all(texts)
+    shown = window["latency"][headline["kind"]][headline["measure"]]
+    assert (shown["count"], shown["p50_ns"], shown["p99_ns"]) == (
+        histogram.count,
+        histogram.percentile(50),
+        histogram.percentile(99),
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["target.log", "warmup", "windows/peak"])
+def test_an_interrupt_at_any_moment_leaves_nothing_and_keeps_what_is_done(
+    start: Start, number: signal.Signals, moment: str
+) -> None:
+    harness = start(*SMOKE, "--target", "go")
+    harness.await_text("results in")
+    harness.await_condition(harness.working_on(moment), moment)
+    everyone = children_of(harness.process.pid)
+    assert harness.end(number) == 130, harness.output
+    assert all_gone(everyone)
+    assert left_of(harness.run_id()) == []
+    assert "Traceback" not in harness.output
+    run = read_json(harness.run_folder() / "run.json")
+    assert run["status"] == "interrupted"
+    assert read_json(harness.run_folder() / "outcome.json")["exit_code"] == 130
+
+
+@pytest.mark.parametrize("moment", ["target.log", "windows/peak"])
+def test_a_kill_of_the_harness_ends_everything_it_started(start: Start, moment: str) -> None:
+    harness = start(*SMOKE, "--target", "go")
+    harness.await_text("results in")
+    harness.await_condition(harness.working_on(moment), moment)
+    everyone = children_of(harness.process.pid)
+    run_id = harness.run_id()
+    harness.process.kill()
+    harness.process.wait()
+    assert everyone
+    assert all_gone(everyone)
+    assert left_of(run_id) == []
+
+
+def test_a_target_that_dies_under_load_is_a_failed_trial_and_the_rest_go_on(start: Start) -> None:
+    harness = start(*SMOKE, "--target", "go,rust-axum")
+    harness.await_text("results in")
+    harness.await_condition(harness.working_on("windows/peak"), "windows")
+    victim = service_of(harness)
+    name = next(harness.run_folder().glob("trials/*/*/.*/windows")).parents[1].name
+    os.kill(victim, signal.SIGKILL)
+    assert harness.process.wait(300) in (0, 3), harness.output
+    statuses = {t["case"]["target"]: [] for t in trials_of(harness).values()}
+    for trial in trials_of(harness).values():
+        statuses[trial["case"]["target"]].append(trial["status"])
+    assert set(statuses) == {"go", "rust-axum"}
+    assert "failed" in statuses[name] or "invalid" in statuses[name]
+    spoilt = next(t for t in trials_of(harness).values() if t["case"]["target"] == name and t["reasons"])
+    assert spoilt["reasons"]
+    assert "Traceback" not in harness.output
+
+
+def service_of(harness: Harness) -> int:
+    """The process id of the service under load: the one whose program is a built target."""
+    for pid in children_of(harness.process.pid):
+        try:
+            program = str(Path(f"/proc/{pid}/exe").readlink())
+        except OSError:
+            continue
+        if "/.build/" in program and "worker" not in program:
+            return pid
+    raise AssertionError("no service runs")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("bench", "smok"), "did you mean 'smoke'"),
+        (("bench", "smoke", "--target", "rust"), "rust-axum"),
+        (("bench", "smoke", "--variant", "zcg"), "zgc"),
+        (("bench", "--budget", "soon"), "10m"),
+        (("bench", "--rounds", "0"), "rounds"),
+        (("bench", "--no-such-option"), "no-such-option"),
+        (("bench", "smoke", "--url", "http://127.0.0.1:9"), "request:"),
+        (("report", "nowhere"), "holds no run"),
+    ],
+)
+def test_wrong_use_is_told_in_one_message(start: Start, arguments: tuple[str, ...], word: str) -> None:
+    harness = start(*arguments)
+    code = harness.process.wait(60)
+    assert code in (2, 4)
+    assert (code == 4) == (arguments[0] == "report")
+    assert word in harness.output
+    assert "Traceback" not in harness.output
+
+
+def test_a_typo_in_a_scenario_names_file_line_and_nearest_key(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("schema: 1\nname: mine\nquestion: x\nwindws: []\n", encoding="utf-8")
+    harness = start("bench", str(path))
+    assert harness.process.wait(60) == 2
+    assert f"{path}:4" in harness.output
+    assert "did you mean 'windows'" in harness.output
+
+
+def test_a_missing_toolchain_is_named_with_the_line_that_installs_it(start: Start, tmp_path: Path) -> None:
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    for needed in ("env", "sh", "git"):
+        found = shutil.which(needed)
+        assert found
+        (empty / needed).symlink_to(found)
+    harness = start(*SMOKE, "--target", "ts-elysia", environment={"PATH": str(empty)})
+    assert harness.process.wait(120) == 3, harness.output
+    assert "nodejs" in harness.output
+    assert "harness doctor" in harness.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_ends_with_one_clear_message(start: Start, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        harness = start(*SMOKE, "--target", "go", "--out", str(disk / "results"))
+        assert harness.process.wait(300) == 4, harness.output
+        assert "No space left" in harness.output
+        assert "Traceback" not in harness.output
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
