@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
+
+import requests
+from gevent import Timeout
 
 from harness.load.locust_client import failure
 from harness.load.plan import LoadPlan
-from harness.load.recorder import Recorder
+from harness.load.recorder import Reason, Recorder
 from harness.load.worker_clock import Clock
 from harness.units import NS_PER_MS
 
@@ -48,7 +52,7 @@ class FileSession:
         if exception is None:
             self.recorder.completed(kind, sent_ns, sent_ns, sent_ns, completed_ns)
         else:
-            self.recorder.failed(kind, failure(exception) or "status", sent_ns, completed_ns)
+            self.recorder.failed(kind, _reason(exception), sent_ns, completed_ns)
 
     def conduct(self) -> dict[str, Any]:
         """Sees the window through to its end and returns what `bench_done` says of it."""
@@ -64,3 +68,21 @@ class FileSession:
             "markers": {},
             "tcp": {"retransmits": 0},
         }
+
+
+def _reason(error: BaseException) -> Reason:
+    """Users of a file have clients of their own: FastHttpUser's, the requests library's, or any other.
+
+    An answer that came but that the client or the file itself calls a failure counts as one of status.
+    """
+    match getattr(error, "original", None) or error:
+        case requests.HTTPError():
+            return "status"
+        case requests.Timeout():
+            return "timeout"
+        case requests.ConnectionError():
+            return "connect"
+        case OSError() | HTTPException() | Timeout():
+            return failure(error) or "status"
+        case _:
+            return "status"

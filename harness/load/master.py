@@ -110,6 +110,8 @@ class Commands:
 
 def main() -> int:
     options = _arguments().parse_args()
+    # Locust's web page reads the command line too, where ours means nothing to it.
+    del sys.argv[1:]
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

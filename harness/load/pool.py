@@ -20,6 +20,7 @@ SCHEMA = 1
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(r"[\x21-\x7e]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_KIND = re.compile(r"[A-Za-z0-9._/-]+")
 _FRAMING = {"content-length", "transfer-encoding", "connection", "expect"}
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 
@@ -119,8 +120,11 @@ class PoolBuilder:
         """Adds a request and returns its index, for `build`'s order.
 
         `target` is a path with its query; Host (unless given) and Content-Length are added.
-        Raises LoadError for what cannot stand in an HTTP/1.1 request.
+        Raises LoadError for what cannot stand in an HTTP/1.1 request, or for a kind of other characters than
+        letters, digits and `._/-`.
         """
+        if not _KIND.fullmatch(kind):
+            raise LoadError(f"{kind!r} cannot name a kind of requests")
         head = self._head(method, target, headers, len(body))
         parts = tuple(_index_of(part, self._parts) for part in (head, body) if part)
         expected = None if expected_body is None else _index_of(expected_body, self._bodies)

@@ -25,6 +25,7 @@ Measure = Literal["response", "service", "send_delay", "own_delay"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 _LARGEST = ("backlog_max", "inflight_max")
+_SUMMED = ("intended", "sent", "completed", "failed", "dropped", "busy_ns", "wait_ns", "late_1ms")
 _LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
 
 
@@ -38,7 +39,11 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class SecondRow:
-    """One second, all workers and kinds together. `busy_ns` and `wait_ns` are sums over worker threads."""
+    """One second, all workers and kinds together.
+
+    `busy_ns` and `wait_ns` are sums over worker threads; `backlog_max` and `inflight_max` sums of what each
+    worker had at most, which need not have been at one instant.
+    """
 
     second: int
     intended: int
@@ -94,7 +99,7 @@ class Recording:
 def read_reports(path: Path) -> Recording:
     """Adds all reports of a window up. Raises StoreError for what is not a file of reports."""
     histograms: defaultdict[Key, list[str]] = defaultdict(list)
-    rows: dict[int, dict[str, int]] = {}
+    rows = _Rows()
     completed: Counter[str] = Counter()
     failed: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for report in _reports(path):
@@ -106,10 +111,10 @@ def read_reports(path: Path) -> Recording:
                 if text := record.get(measure):
                     histograms[Key(record["second"], kind, measure)].append(text)
         for row in report["seconds"]:
-            _add_row(rows, row)
+            rows.add(report["worker"], row)
     return Recording(
         {key: tuple(texts) for key, texts in sorted(histograms.items())},
-        tuple(SecondRow(**rows[second]) for second in sorted(rows)),
+        rows.merged(),
         dict(completed),
         {kind: +reasons for kind, reasons in failed.items()},
     )
@@ -125,18 +130,29 @@ def _reports(path: Path) -> Iterator[dict[str, Any]]:
                 yield report
     except OSError as error:
         raise StoreError(f"cannot read the load's reports {path}: {error.strerror}") from error
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, KeyError) as error:
         raise StoreError(f"{path}:{number} is not a report: {error}") from error
 
 
-def _add_row(rows: dict[int, dict[str, int]], row: Mapping[str, int]) -> None:
-    names = [field.name for field in fields(SecondRow)]
-    known = rows.setdefault(row["second"], dict.fromkeys(names, 0) | {"second": row["second"]})
-    for name in names[1:]:
-        if name in _LARGEST:
-            known[name] = max(known[name], row[name])
-        else:
-            known[name] += row[name]
+class _Rows:
+    """Rows of a second: a worker's may come in parts, those of several workers stand beside one another."""
+
+    def __init__(self) -> None:
+        self._sums: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self._largest: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+
+    def add(self, worker: str, row: Mapping[str, int]) -> None:
+        second = row["second"]
+        self._sums[second].update({name: row[name] for name in _SUMMED})
+        self._largest[worker, second] |= Counter({name: row[name] for name in _LARGEST})
+
+    def merged(self) -> tuple[SecondRow, ...]:
+        for (_, second), largest in self._largest.items():
+            self._sums[second].update(largest)
+        return tuple(
+            SecondRow(second, **{name: counts[name] for name in (*_SUMMED, *_LARGEST)})
+            for second, counts in sorted(self._sums.items())
+        )
 
 
 # --- what is kept of them ---------------------------------------------------------------------------------

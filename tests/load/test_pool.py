@@ -108,6 +108,12 @@ def test_what_is_not_http_is_refused(method: str, target: str, headers: list[tup
         PoolBuilder("h", 1).add(method, target, headers=headers)
 
 
+@pytest.mark.parametrize("kind", ["", "two words", "a,b"])
+def test_a_kind_must_fit_into_a_log(kind: str) -> None:
+    with pytest.raises(LoadError, match="kind"):
+        PoolBuilder("h", 1).add("GET", "/", kind=kind)
+
+
 @pytest.mark.parametrize(
     "pool",
     [

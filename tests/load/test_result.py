@@ -46,8 +46,9 @@ def reports(tmp_path: Path, two_workers: tuple[Recorder, Recorder]) -> Path:
     """Two workers, two reports each; the second says more about second 0."""
     lines = []
     for number, recorder in enumerate(two_workers, start=1):
+        worker = {"worker": f"worker {number}"}
         record(recorder, "accepted", 100 * number, NS_PER_MS)
-        lines.append(recorder.take_report())
+        lines.append(worker | recorder.take_report())
         record(recorder, "accepted", 10, 9 * NS_PER_MS)
         record(recorder, "refused", 5, 2 * NS_PER_MS, second=1)
         recorder.intended(0)
@@ -55,9 +56,9 @@ def reports(tmp_path: Path, two_workers: tuple[Recorder, Recorder]) -> Path:
         recorder.failed("accepted", "timeout", 0, NS_PER_S)
         recorder.intended(0)
         recorder.dropped(NS_PER_S)
-        lines.append(recorder.take_report())
+        lines.append(worker | recorder.take_report())
     path = tmp_path / "reports.jsonl"
-    path.write_text("".join(json.dumps({"worker": "x", **line}) + "\n" for line in lines))
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
 
@@ -72,7 +73,7 @@ def test_workers_and_reports_are_added_up(reports: Path) -> None:
     assert recording.histogram("service", kinds=["nothing"]).count == 0
     assert [row.second for row in recording.seconds] == [0, 1]
     assert recording.seconds[0].intended == 100 + 200 + 20 + 4
-    assert recording.seconds[0].backlog_max == 14
+    assert recording.seconds[0].backlog_max == 7 + 14
     assert recording.seconds[1].dropped == 2
 
 
@@ -115,7 +116,7 @@ def test_kinds_may_hold_dots(tmp_path: Path) -> None:
     recorder = Recorder("w", open_load=False)
     record(recorder, "GET_/v1.0/x", 3, NS_PER_MS)
     path = tmp_path / "reports.jsonl"
-    path.write_text(json.dumps(recorder.take_report()) + "\n")
+    path.write_text(json.dumps({"worker": "a"} | recorder.take_report()) + "\n")
     write_latency_log(tmp_path / "log", read_reports(path), START_UNIX_NS)
     assert list(read_latency_log(tmp_path / "log")) == [Key(0, "GET_/v1.0/x", "service")]
 
