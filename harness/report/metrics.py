@@ -1,0 +1,224 @@
+"""What is read from a trial's record, each metric with its unit and direction. Data and small readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.report.model import Direction, Display, Unit
+from harness.stats.histogram import SAMPLES_ABOVE
+from harness.stats.quantile import median
+
+Record = Mapping[str, Any]
+Value = float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure of a trial, or of a window of it.
+
+    `ranked_in`: the kinds of window in which it may decide. `relative`: its trials differ by ratios, so that
+    it has a geometric mean and an interval; others (counts, shares that may be 0) show their median.
+    """
+
+    name: str
+    title: str
+    unit: Unit
+    display: Display
+    better: Direction | None
+    read: Callable[[Record], Value]
+    ranked_in: frozenset[str] = frozenset()
+    relative: bool = True
+
+
+def at(*path: str) -> Callable[[Record], Value]:
+    """Reads one member; None when it, or what it lies in, is missing."""
+
+    def read(record: Record) -> Value:
+        found: Any = record
+        for name in path:
+            if not isinstance(found, Mapping):
+                return None
+            found = found.get(name)
+        return None if found is None else float(found)
+
+    return read
+
+
+def headline(window: Record) -> Record | None:
+    """The percentiles that a window shows: of the requests that had to be accepted; None without any."""
+    chosen = window["headline"]
+    found: Record | None = (window["latency"].get(chosen["kind"]) or {}).get(chosen["measure"])
+    return found
+
+
+def percentile(name: str) -> Callable[[Record], Value]:
+    def read(window: Record) -> Value:
+        found = headline(window)
+        return None if found is None or found[name] is None else float(found[name])
+
+    return read
+
+
+def error_ratio(window: Record) -> Value:
+    requests = window["requests"]
+    finished = requests["completed"] + requests["failures"]
+    return requests["failures"] / finished if finished else None
+
+
+def unavailable_ratio(window: Record) -> Value:
+    """Share of the answers that were 503, where the scenario expects some."""
+    requests = window["requests"]
+    kind = requests["by_kind"].get("unavailable") or {}
+    return kind.get("completed", 0) / requests["completed"] if requests["completed"] else None
+
+
+def loaded_peak(trial: Record) -> Value:
+    return at("memory", "loaded", "rss_peak_bytes")(trial)
+
+
+_OPEN = frozenset({"open"})
+_THROUGHPUT = frozenset({"closed", "capacity"})
+
+WINDOW_METRICS = (
+    Metric("throughput_rps", "requests", "rps", "/s", "higher", at("throughput_rps"), _THROUGHPUT),
+    Metric("p50_ns", "P50", "ns", "ms", "lower", percentile("p50_ns"), _OPEN),
+    Metric("p90_ns", "P90", "ns", "ms", "lower", percentile("p90_ns"), _OPEN),
+    Metric("p99_ns", "P99", "ns", "ms", "lower", percentile("p99_ns"), _OPEN),
+    Metric("p999_ns", "P99.9", "ns", "ms", "lower", percentile("p999_ns"), _OPEN),
+    Metric("cpu_ns_per_request", "CPU/request", "ns", "µs", "lower", at("cpu", "cpu_ns_per_request"), _OPEN),
+    Metric("error_ratio", "errors", "ratio", "%", "lower", error_ratio, relative=False),
+    Metric("spikes", "spikes", "count", "", "lower", at("spikes", "spikes"), relative=False),
+    Metric(
+        "rss_jitter_ratio", "jitter", "ratio", "%", "lower", at("memory", "rss_jitter_ratio"), relative=False
+    ),
+)
+
+UNAVAILABLE_METRIC = Metric("unavailable_ratio", "503", "ratio", "%", None, unavailable_ratio, relative=False)
+
+SERVICE = frozenset({"service"})
+SERVICE_METRICS = (
+    Metric("ready_ns", "ready", "ns", "ms", "lower", at("start", "ready_ns"), SERVICE),
+    Metric(
+        "idle_rss_bytes", "idle", "bytes", "MiB", "lower", at("memory", "idle", "rss_median_bytes"), SERVICE
+    ),
+    Metric(
+        "loaded_rss_bytes",
+        "loaded",
+        "bytes",
+        "MiB",
+        "lower",
+        at("memory", "loaded", "rss_median_bytes"),
+        SERVICE,
+    ),
+    Metric("peak_rss_bytes", "peak", "bytes", "MiB", "lower", loaded_peak, SERVICE),
+    Metric(
+        "after_rss_bytes",
+        "after",
+        "bytes",
+        "MiB",
+        "lower",
+        at("memory", "after", "rss_median_bytes"),
+        SERVICE,
+    ),
+    Metric(
+        "jitter_ratio",
+        "jitter",
+        "ratio",
+        "%",
+        "lower",
+        at("memory", "loaded", "rss_jitter_ratio"),
+        relative=False,
+    ),
+    Metric("steady_at_s", "steady at", "s", "s", "lower", at("warmup", "steady_at_s"), relative=False),
+)
+
+
+def _starts(name: str, choose: Callable[[list[float]], float]) -> Callable[[Record], Value]:
+    def read(trial: Record) -> Value:
+        starts = trial.get("cold_starts") or []
+        return choose([float(s[name]) for s in starts]) if starts else None
+
+    return read
+
+
+COLD = frozenset({"cold-start"})
+COLD_START_METRICS = (
+    Metric("ready_median_ns", "ready", "ns", "ms", "lower", _starts("ready_ns", median), COLD),
+    Metric("ready_max_ns", "slowest", "ns", "ms", "lower", _starts("ready_ns", max)),
+    Metric("ready_first_ns", "first start", "ns", "ms", "lower", _starts("ready_ns", lambda v: v[0])),
+    Metric("authorised_median_ns", "authorised", "ns", "ms", "lower", _starts("authorised_ns", median), COLD),
+    Metric("authorised_max_ns", "slowest authorised", "ns", "ms", "lower", _starts("authorised_ns", max)),
+    Metric("stop_median_s", "stop", "s", "s", "lower", _starts("stop_s", median), relative=False),
+)
+
+MEMORY = frozenset({"memory"})
+IDLE_METRICS = (
+    Metric(
+        "idle_rss_bytes",
+        "idle RSS",
+        "bytes",
+        "MiB",
+        "lower",
+        at("memory", "idle", "rss_median_bytes"),
+        MEMORY,
+    ),
+    Metric(
+        "idle_pss_bytes",
+        "idle PSS",
+        "bytes",
+        "MiB",
+        "lower",
+        at("memory", "idle", "pss_median_bytes"),
+        MEMORY,
+    ),
+)
+
+
+def level_metrics(connections: int) -> tuple[Metric, Metric]:
+    """Memory with so many kept connections, and what each of them took beyond idle."""
+
+    def held(trial: Record) -> Value:
+        levels = trial.get("memory_levels") or []
+        memory = next((level["memory"] for level in levels if level["connections"] == connections), None)
+        return None if memory is None else at("rss_median_bytes")(memory)
+
+    def each(trial: Record) -> Value:
+        total, idle = held(trial), at("memory", "idle", "rss_median_bytes")(trial)
+        return None if total is None or idle is None else (total - idle) / connections
+
+    return (
+        Metric(f"rss_bytes_at_{connections}", f"{connections:,}", "bytes", "MiB", "lower", held, MEMORY),
+        Metric(
+            f"bytes_per_connection_at_{connections}",
+            f"each of {connections:,}",
+            "bytes",
+            "KiB",
+            "lower",
+            each,
+            relative=False,
+        ),
+    )
+
+
+def why_missing(metric: str, trial: Record, window: Record | None) -> str:
+    """The reason, in words, why a trial has no such figure."""
+    if window is not None and metric in _PERCENTS:
+        found = headline(window)
+        if found is None:
+            return "no request was answered as expected"
+        needed = round(SAMPLES_ABOVE / (1 - _PERCENTS[metric] / 100))
+        return f"needs {needed:,} requests, had {found['count']:,}"
+    if metric == "spikes":
+        return "needs three seconds with 20 requests each"
+    if metric == "steady_at_s":
+        warmup = trial.get("warmup")
+        return "there was no warm-up" if warmup is None else f"never steady ({warmup['verdict']})"
+    start = trial.get("start") or {}
+    if start.get("pid_missing_because"):
+        return str(start["pid_missing_because"])
+    return "was not sampled"
+
+
+_PERCENTS = {"p50_ns": 50.0, "p90_ns": 90.0, "p99_ns": 99.0, "p999_ns": 99.9}

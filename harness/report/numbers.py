@@ -1,0 +1,83 @@
+"""Figures as text: three digits that count, one unit per column, never more precision than was measured."""
+
+from __future__ import annotations
+
+import math
+
+from harness.report.model import Display, Figure
+from harness.units import BYTES_PER_GIB, BYTES_PER_MIB, NS_PER_MS, NS_PER_US
+
+MISSING = "–"
+
+_SCALE: dict[Display, float] = {
+    "/s": 1.0,
+    "ms": 1 / NS_PER_MS,
+    "µs": 1 / NS_PER_US,
+    "s": 1.0,
+    "MiB": 1 / BYTES_PER_MIB,
+    "KiB": 1 / 1024,
+    "%": 100.0,
+    "": 1.0,
+}
+
+
+def scaled(value: float, display: Display) -> float:
+    """From ns, bytes, ratios to the unit that people see."""
+    return value * _SCALE[display]
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`12,300`, `104`, `12.3`, `0.412`: rounded to `digits` that count."""
+    if value == 0:
+        return "0"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, places)
+    return f"{rounded:,.{max(0, places)}f}"
+
+
+def value_text(value: float | None, display: Display) -> str:
+    """Without its unit, which stands in the column's head."""
+    if value is None:
+        return MISSING
+    number = scaled(value, display)
+    if display == "":
+        return f"{number:,.0f}" if number == int(number) else f"{number:,.1f}"
+    if display == "%":
+        return significant(number, 2) if number < 10 else f"{number:.0f}"
+    return significant(number)
+
+
+def figure_text(figure: Figure, display: Display) -> str:
+    """`≥ 12,300`, `4.31`, `–`."""
+    text = value_text(figure.centre, display)
+    return f"≥ {text}" if figure.at_least and figure.centre is not None else text
+
+
+def interval_text(figure: Figure, display: Display) -> str:
+    """`12,100–12,500`; empty where there is no interval."""
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"{value_text(figure.low, display)}–{value_text(figure.high, display)}"
+
+
+def spread_text(figure: Figure) -> str:
+    """`±3%`: half the interval on the log scale, relative to the centre; empty where there is none."""
+    if figure.low is None or figure.high is None or figure.low <= 0:
+        return ""
+    half = math.sqrt(figure.high / figure.low) - 1
+    return f"±{half:.1%}" if half < 0.01 else f"±{half:.0%}" if half < 1 else f"×÷{1 + half:.1f}"
+
+
+def ratio_text(ratio: float) -> str:
+    """`1.84 ×`."""
+    return f"{significant(ratio)} ×"
+
+
+def percent_text(ratio: float) -> str:
+    """`1.3 %`."""
+    return f"{significant(ratio * 100, 2)} %"
+
+
+def gibibytes_text(value_bytes: int | None) -> str:
+    """Memory of a machine: `24 GiB`."""
+    return MISSING if value_bytes is None else f"{value_bytes / BYTES_PER_GIB:.0f} GiB"

@@ -1,0 +1,174 @@
+"""run.json and its trials → the summary. Pure: the same results give the same summary, to the last digit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report import metrics
+from harness.report.metrics import Metric, Record
+from harness.report.model import (
+    Column,
+    Machine,
+    Panel,
+    PanelKind,
+    ScenarioSummary,
+    Summary,
+)
+from harness.report.promises import kept_promises
+from harness.report.rows import Measured, choose_trials, make_row
+from harness.report.verdicts import judge
+
+QUICK_STAMP = "quick look: not for decisions"
+SHARING_NOTES = {
+    "shared generator core": "shared generator core: the target is alone on its core, the load generator and the "
+    "harness share the other",
+    "direction only": "direction only: target and generator share one core; trust which way a difference points, "
+    "not its size",
+}
+
+
+def summarise(run: Mapping[str, Any], trials: Sequence[Record], run_id: str) -> Summary:
+    """The whole run. `run`: run.json; `trials`: every trial.json of it."""
+    manifest = run["manifest"]
+    placement = run["placement"]
+    return Summary(
+        run=run_id,
+        created_unix_ns=run["created_unix_ns"],
+        ended_unix_ns=run.get("ended_unix_ns"),
+        status=run["status"],
+        stamp=QUICK_STAMP if run["quick"] else None,
+        sharing_note=SHARING_NOTES.get(placement["sharing"]),
+        driver=run["driver"],
+        engine=run["engine"],
+        rounds=run["rounds"],
+        seed=run["seed"],
+        target_cores=len(placement["target_cpus"]),
+        command=tuple(run["command"]),
+        revision=manifest.get("git_revision"),
+        revision_clean=manifest.get("git_clean"),
+        machine=_machine(manifest),
+        notes=tuple(dict.fromkeys([*run["notes"], *_revision_notes(run)])),
+        skipped=dict(run["skipped"]),
+        scenarios=tuple(_scenario(run, name, trials) for name in run["scenarios"]),
+    )
+
+
+def _machine(manifest: Mapping[str, Any]) -> Machine:
+    cpus = manifest.get("cpus_online")
+    return Machine(
+        cpu_model=manifest.get("cpu_model"),
+        cores=len(cpus) if cpus else None,
+        memory_bytes=manifest.get("memory_bytes"),
+        kernel=manifest.get("kernel"),
+        architecture=manifest.get("architecture"),
+        virtualisation=manifest.get("virtualisation"),
+    )
+
+
+def _revision_notes(run: Mapping[str, Any]) -> list[str]:
+    """The sources must not have changed while they were measured."""
+    before, after = run["manifest"], run.get("manifest_after")
+    notes = []
+    if before.get("git_clean") is False:
+        notes.append("the sources had changes that were not committed")
+    if after and after.get("git_revision") != before.get("git_revision"):
+        notes.append("the sources' revision changed during the run")
+    if run["status"] != "complete":
+        notes.append(f"the run is {run['status']}: what follows is what it had measured by then")
+    return notes
+
+
+def _scenario(run: Mapping[str, Any], name: str, trials: Sequence[Record]) -> ScenarioSummary:
+    scenario = run["scenarios"][name]
+    own = [t for t in trials if t["case"]["scenario"] == name]
+    panels = panels_of(scenario)
+    measured = [m for _, group in panels for m in group]
+    cases = [c for c in run["cases"] if c["scenario"] == name]
+    chosen = [choose_trials(case, own, run["rounds"]) for case in cases]
+    rows = [make_row(c, measured, run["targets"].get(c.case["target"], {})) for c in chosen]
+    judged = judge(rows, chosen, measured)
+    return ScenarioSummary(
+        name=name,
+        question=scenario["question"],
+        kind=scenario["kind"],
+        columns={m.column.key: m.column for m in measured},
+        panels=tuple(panel for panel, _ in panels),
+        rows=judged.rows,
+        comparisons=judged.comparisons,
+        ruler_ratio=judged.ruler_ratio,
+        promises=kept_promises(scenario, judged.rows),
+    )
+
+
+# --- which columns a scenario has ----------------------------------------------------------------------------
+
+
+def panels_of(scenario: Mapping[str, Any]) -> list[tuple[Panel, list[Measured]]]:
+    """The scenario's panels, each with what is measured in it."""
+    if scenario["kind"] == "cold-start":
+        note = "from just before the process is started; each trial's median, slowest and first start"
+        return [_panel("start", "Cold start", "cold-start", note, metrics.COLD_START_METRICS)]
+    if scenario["kind"] == "memory":
+        levels = sorted(scenario["memory"]["connections"])
+        per_level = [m for n in levels for m in metrics.level_metrics(n)]
+        held = [m for m in per_level if m.name.startswith("rss")]
+        each = [m for m in per_level if not m.name.startswith("rss")]
+        note = (
+            "RSS of all the service's processes when idle, and with so many kept connections, each used once"
+        )
+        shown = (*metrics.IDLE_METRICS, *held, *each)
+        return [_panel("memory", "Memory by connections", "memory", note, shown)]
+    found = [_window_panel(w, scenario) for w in scenario["windows"]]
+    note = "RSS of all the service's processes: before, during and after the load; from start to first healthy answer"
+    return [*found, _panel("service", "Memory and start", "service", note, metrics.SERVICE_METRICS)]
+
+
+def _window_panel(window: Mapping[str, Any], scenario: Mapping[str, Any]) -> tuple[Panel, list[Measured]]:
+    mode: PanelKind = window["mode"]
+    connections = ", ".join(f"{n:,}" for n in window["connections"])
+    if mode == "closed":
+        best = "the best of " if len(window["connections"]) > 1 else ""
+        title = f"{window['name']}: closed load, {best}{connections} connections"
+        note = "callers wait for each answer before they ask again, so these latencies flatter slow services"
+    else:
+        title = f"{window['name']}: open load, {_rate_text(window)}"
+        note = "requests arrive whether or not earlier ones were answered; response time from the intended instant"
+    shown = list(metrics.WINDOW_METRICS)
+    if scenario["expect_unavailable"]:
+        shown.append(metrics.UNAVAILABLE_METRIC)
+    return _panel(window["name"], title, mode, note, shown, window=window["name"])
+
+
+def _rate_text(window: Mapping[str, Any]) -> str:
+    steps = window["steps"] or ([window] if window.get("rate_rps") else [])
+    rates = [f"{step['rate_rps']:,.0f}" for step in steps]
+    if not rates:
+        return "rate searched for"
+    return f"{rates[0]}/s" if len(set(rates)) == 1 else f"steps of {', '.join(dict.fromkeys(rates))}/s"
+
+
+def _panel(
+    name: str,
+    title: str,
+    kind: PanelKind,
+    note: str,
+    shown: Sequence[Metric],
+    window: str | None = None,
+) -> tuple[Panel, list[Measured]]:
+    measured = [Measured(m, _column(m, kind, window)) for m in shown]
+    columns = tuple(m.column.key for m in measured)
+    return Panel(name=name, title=title, kind=kind, note=note, columns=columns), measured
+
+
+def _column(metric: Metric, kind: PanelKind, window: str | None) -> Column:
+    return Column(
+        key=f"{window}/{metric.name}" if window else metric.name,
+        metric=metric.name,
+        title=metric.title,
+        unit=metric.unit,
+        display=metric.display,
+        better=metric.better,
+        ranked=kind in metric.ranked_in,
+        window=window,
+    )

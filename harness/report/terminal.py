@@ -1,0 +1,111 @@
+"""The final table on a terminal, within 100 columns; plain where colours are not wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from harness.model import JsonObject
+from harness.report import wording
+from harness.report.model import Column, Panel, Row, ScenarioSummary, Summary, from_json
+from harness.report.numbers import figure_text, spread_text
+
+WIDTH = 100
+
+
+def print_summary(console: Console, summary: JsonObject, paths: Mapping[str, Path]) -> None:
+    """Prints what `write_all` gave. Raises StoreError when `summary` is none."""
+    print_tables(console, from_json(summary))
+    if "html" in paths:
+        _line(console, f"\nReport: {_near(paths['html'])}", style="bold")
+
+
+def print_tables(console: Console, summary: Summary) -> None:
+    """Every scenario's panels with the remarks that belong to them."""
+    _line(console, f"\n{summary.run}: {wording.run_text(summary)}", style="dim")
+    _line(console, wording.machine_text(summary.machine), style="dim")
+    for caution in wording.cautions(summary):
+        _line(console, caution, style="yellow")
+    for scenario in summary.scenarios:
+        _scenario(console, scenario)
+    for name, why in summary.skipped.items():
+        _line(console, f"skipped {name}: {why.splitlines()[0]}", style="yellow")
+    for note in summary.notes:
+        _line(console, f"note: {note}", style="dim")
+
+
+def _scenario(console: Console, scenario: ScenarioSummary) -> None:
+    _line(console, f"\n{scenario.name}: {scenario.question}", style="bold")
+    for panel in scenario.panels:
+        console.print(_panel(scenario, panel), width=WIDTH)
+    if scenario.promises:
+        console.print(_promises(scenario), width=WIDTH)
+    ruler = wording.ruler_text(scenario)
+    if ruler:
+        _line(console, f"  noise: {ruler}", style="dim")
+    for text in wording.best_texts(scenario):
+        _line(console, f"  {text}", style="dim")
+    for text in wording.reload_texts(scenario):
+        _line(console, f"  {text}", style="dim")
+    for target, text in wording.row_remarks(scenario):
+        _line(console, f"  {target}: {text}", style="yellow" if text.startswith("invalid") else "dim")
+    for column, reason in wording.missing_remarks(scenario):
+        _line(console, f"  – {column}: {reason}", style="dim")
+
+
+def _panel(scenario: ScenarioSummary, panel: Panel) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title=panel.title, title_justify="left"
+    )
+    table.title_style = "italic"
+    table.add_column("target", no_wrap=True, overflow="ellipsis", max_width=24)
+    columns = [scenario.columns[key] for key in panel.columns]
+    for column in columns:
+        table.add_column(f"{column.title}\n{column.display}", justify="right", no_wrap=True)
+    if panel.kind == "service":
+        table.add_column("payload")
+        table.add_column("trials\nvalid", no_wrap=True)
+    for row in scenario.rows:
+        cells = [_cell(row, c) for c in columns]
+        if panel.kind == "service":
+            cells += [Text(row.facts.get("payload", "–")), Text(wording.valid_text(row))]
+        style = "dim" if not row.valid or row.twin else ""
+        table.add_row(Text(wording.target_text(row)), *cells, style=style)
+    return table
+
+
+def _cell(row: Row, column: Column) -> Text:
+    figure = row.figures[column.key]
+    text = Text(figure_text(figure, column.display), style="bold green" if figure.best else "")
+    spread = spread_text(figure) if column.ranked and row.valid else ""
+    return text.append(f" {spread}", style="dim not bold") if spread else text
+
+
+def _promises(scenario: ScenarioSummary) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Promises", title_justify="left")
+    names = {row.case: row.target for row in scenario.rows}
+    for heading in ("item", "target", "measured", "promised", "met"):
+        table.add_column(heading)
+    for promise in scenario.promises:
+        cells = (promise.item, names[promise.row], *wording.promise_text(promise))
+        style = {True: "", False: "red", None: "dim"}[promise.met]
+        table.add_row(*(Text(c) for c in cells), style=style)
+    return table
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(escape(text), style=style, highlight=False, soft_wrap=True)
+
+
+def _near(path: Path) -> str:
+    """Relative to where we are, if it lies below."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

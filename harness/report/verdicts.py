@@ -1,0 +1,106 @@
+"""Which target is best in a column, and by how much: only where statistics show a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.report.model import Column, Comparison, Row
+from harness.report.rows import CaseTrials, Measured
+from harness.stats.compare import Comparison as Compared
+from harness.stats.compare import Pair, compare, noise_ruler
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The rows with their best figures marked, and what the marks rest on."""
+
+    rows: tuple[Row, ...]
+    comparisons: tuple[Comparison, ...]
+    ruler_ratio: dict[str, float]
+
+
+def judge(rows: Sequence[Row], chosen: Sequence[CaseTrials], measured: Sequence[Measured]) -> Judged:
+    """Compares each ranked column's rows with its best; the blind twins' difference is the ruler."""
+    by_case = {row.case: row for row in rows}
+    trials = {c.case["id"]: c for c in chosen}
+    comparisons: list[Comparison] = []
+    rulers: dict[str, float] = {}
+    for one in measured:
+        ruler = _ruler(one.column, rows)
+        if ruler is not None:
+            rulers[one.column.key] = ruler
+        found = _column(one, rows, trials, ruler or 0.0)
+        comparisons += found
+        if found and all(_is_worse(c) for c in found):
+            _mark(by_case, found[0].best, one.column.key)
+    return Judged(tuple(by_case.values()), tuple(comparisons), rulers)
+
+
+def may_rank(row: Row, column: Column) -> bool:
+    """Valid, no twin, and the target, not the generator, made the figure."""
+    figure = row.figures[column.key]
+    return column.ranked and row.valid and not row.twin and figure.centre is not None and not figure.at_least
+
+
+def _ruler(column: Column, rows: Sequence[Row]) -> float | None:
+    """By how much the twin's figure differs from that of the target it is a twin of."""
+    for twin in (r for r in rows if r.twin):
+        of = next((r for r in rows if not r.twin and r.target == twin.target), None)
+        figures = [r.figures[column.key].trials for r in (twin, of) if r and r.valid]
+        if len(figures) == 2 and all(f and min(f) > 0 for f in figures):
+            return noise_ruler(figures[0], figures[1])
+    return None
+
+
+def _column(
+    one: Measured, rows: Sequence[Row], trials: Mapping[str, CaseTrials], ruler_ratio: float
+) -> list[Comparison]:
+    """Every ranked row against the best one; none where there are fewer than two."""
+    key = one.column.key
+    ranked = [r for r in rows if may_rank(r, one.column)]
+    if len(ranked) < 2:
+        return []
+    higher = one.column.better == "higher"
+    ordered = sorted(ranked, key=lambda r: r.figures[key].centre or 0.0, reverse=higher)
+    best = ordered[0]
+    pairs = {r.case: _pair(one, trials[r.case], trials[best.case], higher) for r in ordered[1:]}
+    return [_comparison(key, best.case, case, c) for case, c in compare(pairs, ruler_ratio).items()]
+
+
+def _pair(one: Measured, candidate: CaseTrials, base: CaseTrials, higher: bool) -> Pair:
+    """Trials of the same rounds side by side where both have the same rounds."""
+    values = [
+        {t["round"]: v for t in c.shown if (v := one.read(t)) is not None and v > 0}
+        for c in (candidate, base)
+    ]
+    return Pair(
+        candidate=list(values[0].values()),
+        base=list(values[1].values()),
+        paired=values[0].keys() == values[1].keys(),
+        higher_is_better=higher,
+    )
+
+
+def _comparison(column: str, best: str, row: str, compared: Compared) -> Comparison:
+    return Comparison(
+        column=column,
+        best=best,
+        row=row,
+        ratio=compared.ratio,
+        low=compared.low,
+        high=compared.high,
+        p_value=compared.p_value,
+        verdict=compared.verdict,
+        text=compared.text,
+    )
+
+
+def _is_worse(c: Comparison) -> bool:
+    return c.verdict == "slower"
+
+
+def _mark(by_case: dict[str, Row], case: str, key: str) -> None:
+    row = by_case[case]
+    marked = replace(row.figures[key], best=True)
+    by_case[case] = replace(row, figures={**row.figures, key: marked})

@@ -1,0 +1,127 @@
+"""Sentences that the terminal, Markdown and the page have in common."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from harness.report.model import Machine, PromiseKept, Row, ScenarioSummary, Summary
+from harness.report.numbers import gibibytes_text, percent_text, significant
+from harness.units import NS_PER_S
+
+
+def target_text(row: Row) -> str:
+    """How a table calls the row."""
+    return f"{row.target} (twin)" if row.twin else row.target
+
+
+def valid_text(row: Row) -> str:
+    """`3 of 3`, `1 of 3: invalid`."""
+    count = f"{row.trials_valid} of {row.rounds}"
+    return count if row.valid else f"{count}: invalid"
+
+
+def machine_text(machine: Machine) -> str:
+    """`AMD EPYC, 2 cores, 24 GiB, Linux 6.18 (x86_64), virtual machine`."""
+    parts = [
+        machine.cpu_model or "unknown processor",
+        f"{machine.cores} cores" if machine.cores else "",
+        gibibytes_text(machine.memory_bytes) if machine.memory_bytes else "",
+        f"Linux {machine.kernel}" if machine.kernel else "",
+        machine.virtualisation or "",
+    ]
+    return ", ".join(p for p in parts if p)
+
+
+def when_text(unix_ns: int) -> str:
+    """`2026-11-23 20:58 UTC`."""
+    return f"{datetime.fromtimestamp(unix_ns / NS_PER_S, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def run_text(summary: Summary) -> str:
+    """One line on how the run was made."""
+    rounds = f"{summary.rounds} round{'s' if summary.rounds > 1 else ''}"
+    cores = f"{summary.target_cores} target core{'s' if summary.target_cores > 1 else ''}"
+    return f"{rounds}, {cores}, {summary.driver} driver, {summary.engine} engine, {when_text(summary.created_unix_ns)}"
+
+
+def cautions(summary: Summary) -> list[str]:
+    """What must stand above every table."""
+    return [text for text in (summary.stamp, summary.sharing_note) if text]
+
+
+def row_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
+    """(target, sentence): why rows are invalid, and what to know of the others."""
+    found = []
+    for row in scenario.rows:
+        found += [(target_text(row), f"invalid: {_first_line(reason)}") for reason in row.reasons]
+        found += [(target_text(row), note) for note in row.notes]
+    return found
+
+
+def missing_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
+    """(column, sentence): why figures are missing; the same reason of several rows once."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in scenario.rows:
+        for key, figure in row.figures.items():
+            if figure.missing and row.trials_valid + len(row.reasons):
+                column = scenario.columns[key]
+                title = f"{column.title} of {column.window}" if column.window else column.title
+                reasons.setdefault((title, figure.missing), []).append(target_text(row))
+    everyone = len(scenario.rows)
+    return [
+        (title, reason if len(rows) == everyone else f"{reason} ({', '.join(rows)})")
+        for (title, reason), rows in reasons.items()
+    ]
+
+
+def ruler_text(scenario: ScenarioSummary) -> str | None:
+    """What the blind twins say of the noise; None without a twin that came to an end."""
+    known = [
+        f"{scenario.columns[key].title}{f' of {window}' if (window := scenario.columns[key].window) else ''} "
+        f"{percent_text(ratio)}"
+        for key, ratio in scenario.ruler_ratio.items()
+        if scenario.columns[key].ranked
+    ]
+    if not known:
+        return None
+    return f"the same service measured twice under two names came out apart by: {', '.join(known)}"
+
+
+def best_texts(scenario: ScenarioSummary) -> list[str]:
+    """For each ranked column with a winner or not, a sentence."""
+    found = []
+    for key, column in scenario.columns.items():
+        compared = [c for c in scenario.comparisons if c.column == key]
+        if not compared:
+            continue
+        names = {row.case: target_text(row) for row in scenario.rows}
+        where = f"{column.title} of {column.window}" if column.window else column.title
+        others = ", ".join(f"{names[c.row]} {significant(c.ratio)} × ({c.text})" for c in compared)
+        found.append(f"{where}: against {names[compared[0].best]}: {others}")
+    return found
+
+
+def promise_text(promise: PromiseKept) -> tuple[str, str, str]:
+    """(measured, promised, met) in words."""
+    unit = f" {promise.display}" if promise.display else ""
+    bounds = [
+        f"{sign} {significant(limit)}{unit}"
+        for sign, limit in (("≤", promise.at_most), ("≥", promise.at_least))
+        if limit is not None
+    ]
+    measured = "–" if promise.measured is None else f"{significant(promise.measured)}{unit}"
+    met = {True: "yes", False: "no", None: f"cannot tell: {promise.missing}"}[promise.met]
+    return measured, " and ".join(bounds), met
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else text
+
+
+def reload_texts(scenario: ScenarioSummary) -> list[str]:
+    """How each target takes up a changed routing table."""
+    return [
+        f"hot reload of {row.target}: {row.facts['reload']}"
+        for row in scenario.rows
+        if not row.twin and "reload" in row.facts
+    ]
