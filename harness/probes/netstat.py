@@ -39,7 +39,7 @@ class TcpCounters:
     listen_overflows: int
     listen_drops: int
     backlog_drops: int
-    timeouts: int
+    tcp_timeouts: int
     syn_retransmits: int
     loss_probes: int
 
@@ -80,16 +80,19 @@ def parse_netstat(text: bytes) -> dict[str, dict[str, int]]:
 
 
 def tcp_counters(groups: Mapping[str, Mapping[str, int]]) -> TcpCounters:
-    """The counters among those of `parse_netstat`. Raises KeyError when the kernel lacks one."""
-    tcp = groups["TcpExt"]
-    return TcpCounters(
-        listen_overflows=tcp["ListenOverflows"],
-        listen_drops=tcp["ListenDrops"],
-        backlog_drops=tcp["TCPBacklogDrop"],
-        timeouts=tcp["TCPTimeouts"],
-        syn_retransmits=tcp["TCPSynRetrans"],
-        loss_probes=tcp["TCPLossProbes"],
-    )
+    """The counters among those of `parse_netstat`. Raises ProbeError when the kernel lacks one."""
+    tcp = groups.get("TcpExt", {})
+    try:
+        return TcpCounters(
+            listen_overflows=tcp["ListenOverflows"],
+            listen_drops=tcp["ListenDrops"],
+            backlog_drops=tcp["TCPBacklogDrop"],
+            tcp_timeouts=tcp["TCPTimeouts"],
+            syn_retransmits=tcp["TCPSynRetrans"],
+            loss_probes=tcp["TCPLossProbes"],
+        )
+    except KeyError as missing:
+        raise ProbeError(f"the kernel has no TCP counter {missing}") from missing
 
 
 def parse_interfaces(text: bytes) -> dict[str, NicBytes]:
@@ -171,8 +174,9 @@ class TcpReader:
     """TCP counters of the namespace of a process, through a file kept open."""
 
     def __init__(self, pid: int) -> None:
-        """Raises OSError when there is no such process."""
+        """Raises OSError when there is no such process, ProbeError when the kernel lacks a counter."""
         self._netstat = KeptFile(PROC / str(pid) / "net" / "netstat")
+        self.read()
 
     def read(self) -> TcpCounters:
         return tcp_counters(parse_netstat(self._netstat.read()))

@@ -49,8 +49,13 @@ sys.stdin.read()
 
 def test_counters_are_found_by_name() -> None:
     assert tcp_counters(parse_netstat(NETSTAT)) == TcpCounters(
-        listen_overflows=7, listen_drops=8, backlog_drops=4, timeouts=2, syn_retransmits=5, loss_probes=31
+        listen_overflows=7, listen_drops=8, backlog_drops=4, tcp_timeouts=2, syn_retransmits=5, loss_probes=31
     )
+
+
+def test_a_kernel_without_a_counter() -> None:
+    with pytest.raises(ProbeError, match="no TCP counter 'TCPSynRetrans'"):
+        tcp_counters(parse_netstat(NETSTAT.replace(b"TCPSynRetrans", b"Else")))
 
 
 def test_loss_probes_are_no_fault() -> None:

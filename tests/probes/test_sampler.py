@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import pytest
 
+from harness.probes.cgroup import folders_of
+from harness.probes.sampler import next_instant_ns
 from harness.probes.samples import Row, read_rows
 from harness.probes.usage import marked_unix_ns, notes, usage
 
@@ -18,6 +21,7 @@ DEADLINE_S = 30
 WORKER = """
 import sys, time
 sys.stdin.readline()
+held = b"x" * (8 << 20)
 end_ns = time.process_time_ns() + 150_000_000
 while time.process_time_ns() < end_ns: pass
 print(time.process_time_ns(), flush=True)
@@ -75,7 +79,7 @@ def sampling(pid: int, *arguments: str) -> Iterator[Program]:
 
 @pytest.fixture
 def worker() -> Iterator[subprocess.Popen[str]]:
-    """Burns 150 ms of CPU at the first line it is sent, and ends at the second."""
+    """Takes 8 MiB and burns 150 ms of CPU at the first line it is sent, and ends at the second."""
     command = [sys.executable, "-c", WORKER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
@@ -141,6 +145,67 @@ def test_instants_follow_an_absolute_schedule(worker: subprocess.Popen[str]) -> 
     offsets_ns = [(at - planned_ns[0]) % interval_ns for at in planned_ns]
     # What is planned lies a whole number of intervals apart; reading the clock twice leaves a little.
     assert sorted(min(o, interval_ns - o) for o in offsets_ns)[len(offsets_ns) // 2] < interval_ns // 20
+
+
+@pytest.mark.parametrize(
+    ("planned_ns", "now_ns", "expected_ns"),
+    [(100, 50, 100), (100, 100, 110), (100, 109, 110), (100, 110, 120), (100, 157, 160)],
+)
+def test_missed_instants_are_not_made_up_for(planned_ns: int, now_ns: int, expected_ns: int) -> None:
+    assert next_instant_ns(planned_ns, 10, now_ns) == expected_ns
+
+
+@pytest.fixture
+def groups() -> Iterator[dict[str, Path]]:
+    """Fresh control groups below our own, by controller: one folder under version 2, two under version 1."""
+    ours = folders_of(os.getpid())
+    if ours.memory is None or ours.cpu is None:
+        pytest.skip("this machine has no memory or cpu controller")
+    made = {
+        name: folder.path / f"test-{os.getpid()}"
+        for name, folder in (("memory", ours.memory), ("cpu", ours.cpu))
+    }
+    try:
+        for path in set(made.values()):
+            path.mkdir()
+    except OSError as refused:
+        pytest.skip(f"control groups cannot be made here: {refused}")
+    yield made
+    for path in set(made.values()):
+        path.rmdir()
+
+
+def test_the_own_groups_of_a_process_are_found_and_its_throttling_seen(groups: dict[str, Path]) -> None:
+    quota, text = groups["cpu"] / "cpu.cfs_quota_us", "10000"
+    if (groups["cpu"] / "cpu.max").exists():
+        quota, text = groups["cpu"] / "cpu.max", "10000 100000"
+    if not quota.exists() or not list(groups["memory"].glob("memory.*")):
+        pytest.skip("the controllers are not handed down to new groups here")
+    quota.write_text(text)
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for path in set(groups.values()):
+            (path / "cgroup.procs").write_text(str(process.pid))
+        to_worker, from_worker = pipes(process)
+        with sampling(process.pid, "--interval-ms", "20") as program:
+            program.tell("mark begin")
+            program.read_until("mark begin")
+            to_worker.write("go\n")
+            to_worker.flush()
+            from_worker.readline()
+            program.tell("mark end")
+            program.read_until("mark end")
+            program.end()
+        to_worker.close()
+        process.wait()
+    start_ns, end_ns = marked_unix_ns(program.rows, "begin"), marked_unix_ns(program.rows, "end")
+    assert start_ns is not None and end_ns is not None
+    found = usage(program.rows, start_ns, end_ns)
+    assert notes(program.rows) == []
+    assert found.anon_bytes is not None and found.anon_bytes.peak > 7 << 20
+    assert found.throttled_ns is not None and found.throttled_ns > 0
+    assert found.throttled_periods is not None and found.throttled_periods > 0
 
 
 def test_it_ends_with_the_tree(worker: subprocess.Popen[str]) -> None:
