@@ -35,6 +35,7 @@ var (
 	)
 	// The payload goes out as it came in, without a look at its strings.
 	encoding = json.JoinOptions(
+		json.Deterministic(true), // the same message always gives the same bytes
 		jsontext.AllowDuplicateNames(true),
 		preserveStrings,
 	)
