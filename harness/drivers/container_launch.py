@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.drivers.base import Artifact, LaunchSettings, Limit
@@ -32,7 +32,7 @@ class Launch:
     port: int | None
     files: Mapping[str, tuple[Path, str]]
     """variable → (path here, path inside)"""
-    nofile_refused: str | None = None
+    nofile_refused: str | None
 
     @property
     def target(self) -> TargetSpec:
@@ -42,9 +42,6 @@ class Launch:
     def copies(self) -> Mapping[str, Path]:
         """path inside → file here, where the engine cannot mount our folders."""
         return {} if self.facts.on_this_host else {inside: path for path, inside in self.files.values()}
-
-    def without_nofile(self, reason: str) -> Launch:
-        return replace(self, nofile_refused=reason)
 
     def options(self) -> ContainerOptions:
         assert self.artifact.image is not None
@@ -92,8 +89,12 @@ class Launch:
             yield Limit("nofile", str(settings.nofile), refused is None, refused or "ulimit")
 
 
-def plan_launch(facts: Facts, artifact: Artifact, settings: LaunchSettings) -> Launch:
-    """Raises StartError when the port is taken, or a file cannot be read by the container's user."""
+def plan_launch(
+    facts: Facts, artifact: Artifact, settings: LaunchSettings, nofile_refused: str | None = None
+) -> Launch:
+    """`nofile_refused` says why this engine is not asked for more open files, if it has been in vain.
+
+    Raises StartError when the port is taken, or a file cannot be read by the container's user."""
     port = settings.port
     if facts.on_this_host:
         port = free_port(LOOPBACK) if port is None else port
@@ -107,7 +108,7 @@ def plan_launch(facts: Facts, artifact: Artifact, settings: LaunchSettings) -> L
     }
     for path in paths.values():
         _check_readable(path, artifact.target)
-    return Launch(artifact, settings, facts, port, files)
+    return Launch(artifact, settings, facts, port, files, nofile_refused)
 
 
 def _check_readable(path: Path, target: TargetSpec) -> None:

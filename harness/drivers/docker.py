@@ -80,6 +80,7 @@ class DockerDriver:
     def __init__(self, logs_folder: Path) -> None:
         self._logs_folder = logs_folder.resolve()
         self._connection: Engine | None = None
+        self._nofile_refused: str | None = None
 
     def available(self) -> Availability:
         try:
@@ -94,12 +95,14 @@ class DockerDriver:
     @contextmanager
     def start(self, artifact: Artifact, settings: LaunchSettings) -> Iterator[RunningContainer]:
         engine = self._engine()
-        launch = plan_launch(engine.facts, artifact, settings)
+        launch = plan_launch(engine.facts, artifact, settings, self._nofile_refused)
         with ExitStack() as stack:
             try:
                 running = stack.enter_context(_running(engine, launch))
             except NofileRefused as refused:
-                running = stack.enter_context(_running(engine, launch.without_nofile(str(refused))))
+                self._nofile_refused = str(refused)
+                launch = plan_launch(engine.facts, artifact, settings, self._nofile_refused)
+                running = stack.enter_context(_running(engine, launch))
             yield running
 
     def cleanup(self, run_id: str | None) -> list[str]:

@@ -70,7 +70,9 @@ class ExistingDriver:
     def start(self, artifact: Artifact, settings: LaunchSettings) -> Iterator[ExistingService]:
         assert self._host is not None
         if not _answers(self._host, self._port):
-            raise StartError(f"nothing takes connections at {self._host}:{self._port}; start the service first")
+            raise StartError(
+                f"nothing takes connections at {self._host}:{self._port}; start the service first"
+            )
         now_ns = time.time_ns()
         yield ExistingService(
             target=artifact.target,

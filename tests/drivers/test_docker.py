@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -13,7 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
+from docker.errors import DockerException
 
 from harness.drivers.base import LaunchSettings
 from harness.drivers.docker import DockerDriver
@@ -40,6 +43,15 @@ def launch(driver: DockerDriver, target: TargetSpec, make_settings: Callable[...
         return driver.start(driver.prepare(chosen, lambda _: None), make_settings(**given))
 
     return start
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_images_left() -> Iterator[None]:
+    """Removes the images that were built of the tiny target."""
+    yield
+    with contextlib.suppress(DockerException), contextlib.closing(docker.from_env()) as client:
+        for image in client.images.list(name="bench-tiny*"):
+            client.images.remove(str(image.id), force=True)
 
 
 @pytest.fixture

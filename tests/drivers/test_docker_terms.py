@@ -111,7 +111,7 @@ def test_limits_an_engine_cannot_hold_are_said_so(
     limits = {limit.name: limit for limit in plan_launch(weak, artifact, settings).limits()}
     assert limits["cpus"].enforced
     assert not limits["memory_bytes"].enforced
-    refused = plan_launch(weak, artifact, settings).without_nofile("not permitted")
+    refused = plan_launch(weak, artifact, settings, nofile_refused="not permitted")
     assert refused.options().nofile is None
     assert [(x.enforced, x.how) for x in refused.limits() if x.name == "nofile"] == [(False, "not permitted")]
 
