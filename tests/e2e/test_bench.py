@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Harness, all_gone, children_of, left_of, read_json
+from rig import Harness, all_gone, children_of, left_of, read_json
 
 from harness.load.result import read_latency_log
 from harness.stats.histogram import Histogram
@@ -110,7 +110,7 @@ def test_a_target_that_dies_under_load_is_a_failed_trial_and_the_rest_go_on(star
     name = next(harness.run_folder().glob("trials/*/*/.*/windows")).parents[1].name
     os.kill(victim, signal.SIGKILL)
     assert harness.process.wait(300) in (0, 3), harness.output
-    statuses = {t["case"]["target"]: [] for t in trials_of(harness).values()}
+    statuses: dict[str, list[str]] = {t["case"]["target"]: [] for t in trials_of(harness).values()}
     for trial in trials_of(harness).values():
         statuses[trial["case"]["target"]].append(trial["status"])
     assert set(statuses) == {"go", "rust-axum"}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Harness
+from rig import Harness
 
 from harness.catalogue import all_targets
 
