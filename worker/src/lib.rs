@@ -12,6 +12,7 @@ pub mod engine;
 pub mod http;
 pub mod master_link;
 pub mod null;
+pub mod own_request;
 pub mod pool;
 pub mod protocol;
 pub mod record;

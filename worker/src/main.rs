@@ -23,7 +23,7 @@ impl Launcher for MainThread {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let control_nice = arguments.control_nice;
+    let control_nice = arguments.control_nice();
     let options = match arguments.resolve() {
         Ok(options) => options,
         Err(error) => {

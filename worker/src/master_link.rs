@@ -137,7 +137,7 @@ impl MasterLink {
             Err(error) => return Err(error.to_string()),
         };
         self.decoder.feed(&buffer[..count]);
-        while let Some(received) = self.decoder.next().map_err(|violation| violation.to_string())? {
+        while let Some(received) = self.decoder.take().map_err(|violation| violation.to_string())? {
             match received {
                 Received::Ready => {
                     self.is_up = true;

@@ -189,7 +189,8 @@ fn resolve(
         return Err(format!("body {body} of {bodies}"));
     }
     let first = &parts[entry.parts[0] as usize];
-    let method: String = first.iter().take_while(|byte| byte.is_ascii_uppercase()).map(|byte| *byte as char).collect();
+    let method: String =
+        first.iter().take_while(|byte| byte.is_ascii_uppercase()).map(|byte| *byte as char).collect();
     if method.is_empty() || first.get(method.len()).is_some_and(|byte| *byte != b' ') {
         return Err("it does not begin with a method".to_owned());
     }
@@ -198,7 +199,14 @@ fn resolve(
         kinds.push(Kind { name: entry.kind, method });
         kinds.len() - 1
     });
-    Ok(Request { kind, parts: entry.parts, bytes, expect: entry.expect, body: entry.body.map(|body| body as usize), is_head })
+    Ok(Request {
+        kind,
+        parts: entry.parts,
+        bytes,
+        expect: entry.expect,
+        body: entry.body.map(|body| body as usize),
+        is_head,
+    })
 }
 
 #[cfg(test)]
@@ -209,7 +217,11 @@ pub(crate) mod tests {
         let bytes = |text: &str| ByteBuf::from(text.as_bytes());
         PoolFile {
             schema: 1,
-            parts: vec![bytes("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n"), bytes("{}"), bytes("HEAD / HTTP/1.1\r\n\r\n")],
+            parts: vec![
+                bytes("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n"),
+                bytes("{}"),
+                bytes("HEAD / HTTP/1.1\r\n\r\n"),
+            ],
             requests: vec![
                 RequestEntry { kind: "accepted".into(), parts: vec![0, 1], expect: 200, body: Some(0) },
                 RequestEntry { kind: "refused".into(), parts: vec![2], expect: 401, body: None },
@@ -227,7 +239,8 @@ pub(crate) mod tests {
         assert_eq!(pool.request(0).bytes, 40);
         assert!(pool.request(1).is_head);
         assert_eq!(pool.body(pool.request(0).body.unwrap()), b"answer");
-        let kinds: Vec<_> = pool.kinds().iter().map(|kind| (kind.name.as_str(), kind.method.as_str())).collect();
+        let kinds: Vec<_> =
+            pool.kinds().iter().map(|kind| (kind.name.as_str(), kind.method.as_str())).collect();
         assert_eq!(kinds, [("accepted", "POST"), ("refused", "HEAD")]);
     }
 

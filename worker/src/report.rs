@@ -60,7 +60,10 @@ impl Collector {
             }
         }
         for row in rows {
-            let sum = self.rows.entry(row.second).or_insert(SecondRow { second: row.second, ..SecondRow::default() });
+            let sum = self
+                .rows
+                .entry(row.second)
+                .or_insert(SecondRow { second: row.second, ..SecondRow::default() });
             sum.add(row);
         }
     }
@@ -184,14 +187,15 @@ fn add_errors(
 ) {
     for (reason, count) in record.failed.by_reason().into_iter().filter(|(_, count)| *count > 0) {
         let first_s = moments.start_s + second as f64;
-        let entry = errors.entry(format!("{} {} {reason}", kind.method, kind.name)).or_insert_with(|| ErrorEntry {
-            name: kind.name.clone(),
-            method: kind.method.clone(),
-            error: describe(reason).to_owned(),
-            occurrences: 0,
-            first_seen: first_s,
-            last_seen: first_s,
-        });
+        let entry =
+            errors.entry(format!("{} {} {reason}", kind.method, kind.name)).or_insert_with(|| ErrorEntry {
+                name: kind.name.clone(),
+                method: kind.method.clone(),
+                error: describe(reason).to_owned(),
+                occurrences: 0,
+                first_seen: first_s,
+                last_seen: first_s,
+            });
         entry.occurrences += count;
         entry.last_seen = moments.now_s;
     }
@@ -206,5 +210,88 @@ fn describe(reason: &str) -> &'static str {
         "short" => "short: the connection was closed within the answer",
         "timeout" => "timeout: not answered in time",
         _ => "malformed: not an HTTP answer",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Failures, Instants, Recorder};
+
+    const MOMENTS: Moments = Moments { start_s: 1_700_000_000.25, now_s: 1_700_000_002.5 };
+
+    fn kinds() -> Vec<Kind> {
+        ["accepted", "refused"].map(|name| Kind { name: name.to_owned(), method: "POST".to_owned() }).to_vec()
+    }
+
+    /// A thread's hand-over: answers of kind 0 after so many ms each, and two failures of kind 1.
+    fn thread(times_ms: &[u64]) -> (Vec<Delta>, Vec<SecondRow>) {
+        let mut recorder = Recorder::new(2, false);
+        for time_ms in times_ms {
+            let completed_ns = time_ms * 1_000_000;
+            let instants = Instants { intended_ns: 0, free_ns: 0, sent_ns: 0, completed_ns };
+            recorder.completed(0, instants, 100);
+        }
+        recorder.failed(1, crate::record::Failure::Status, 1_500_000_000, 1_600_000_000, 5);
+        recorder.failed(1, crate::record::Failure::Timeout, 1_500_000_000, 1_600_000_000, 0);
+        recorder.hand_over(2_000_000_000, false)
+    }
+
+    #[test]
+    fn threads_are_added_up_and_nothing_is_told_twice() {
+        let mut collector = Collector::default();
+        for (number, times_ms) in [[1, 20], [3, 250]].iter().enumerate() {
+            let (deltas, rows) = thread(times_ms);
+            collector.add(number, deltas, &rows);
+        }
+        let collected = collector.take(&kinds(), MOMENTS);
+        let records: Vec<_> =
+            collected.records.iter().map(|record| (record.second, &*record.kind, record.completed)).collect();
+        assert_eq!(records, [(0, "accepted", 4), (1, "refused", 0)]);
+        assert_eq!(collected.records[1].failed, Failures { status: 2, timeout: 2, ..Failures::default() });
+        assert_eq!(collected.records[1].service, None, "only completed requests have durations");
+        assert_eq!(collected.seconds.iter().map(|row| row.completed).collect::<Vec<_>>(), [4, 0]);
+        assert_eq!(collected.spent.len(), 4, "every record goes back to its thread");
+        let again = collector.take(&kinds(), MOMENTS);
+        assert!(again.records.is_empty() && again.seconds.is_empty() && again.entries.is_empty());
+        assert_eq!((again.total.num_requests, again.total.min_response_time), (0, None));
+    }
+
+    #[test]
+    fn locust_gets_what_its_own_workers_would_send() {
+        let mut collector = Collector::default();
+        let (deltas, rows) = thread(&[1, 20, 3, 254]);
+        collector.add(0, deltas, &rows);
+        let collected = collector.take(&kinds(), MOMENTS);
+        let [accepted, refused] = &collected.entries[..] else { panic!("two kinds") };
+        assert_eq!(
+            (accepted.num_requests, accepted.num_failures, accepted.total_content_length),
+            (4, 0, 400)
+        );
+        assert_eq!(accepted.response_times, BTreeMap::from([(1, 1), (3, 1), (20, 1), (250, 1)]));
+        assert!((accepted.total_response_time - 278.0).abs() < 0.3, "{}", accepted.total_response_time);
+        assert_eq!((refused.num_requests, refused.num_failures, refused.num_none_requests), (2, 2, 2));
+        assert_eq!(refused.num_fail_per_sec, BTreeMap::from([(1_700_000_001, 2)]));
+        let total = &collected.total;
+        assert_eq!((total.num_requests, total.num_failures), (6, 2));
+        assert_eq!(total.start_time.to_bits(), MOMENTS.start_s.to_bits());
+        let occurrences: Vec<_> = collected.errors.values().map(|error| error.occurrences).collect();
+        assert_eq!(occurrences, [1, 1]);
+    }
+
+    #[test]
+    fn times_are_rounded_as_locust_rounds() {
+        let cases = [
+            (0.4, 0),
+            (1.6, 2),
+            (99.4, 99),
+            (104.0, 100),
+            (996.0, 1_000),
+            (1_449.0, 1_400),
+            (12_600.0, 13_000),
+        ];
+        for (time_ms, rounded_ms) in cases {
+            assert_eq!(locust_rounded(time_ms), rounded_ms, "{time_ms} ms");
+        }
     }
 }

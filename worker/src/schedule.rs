@@ -54,25 +54,25 @@ impl Lane {
 struct Units {
     spread: Spread,
     seed: u64,
-    /// Number and units of the arrival that is next.
+    /// The arrival that is next, and where it lies.
     number: u64,
-    units: f64,
+    at: f64,
 }
 
 impl Units {
     fn new(spread: Spread, seed: u64) -> Self {
-        let mut units = Self { spread, seed, number: 0, units: 0.0 };
+        let mut units = Self { spread, seed, number: 0, at: 0.0 };
         if spread == Spread::Poisson {
-            units.units = units.gap(0);
+            units.at = units.gap(0);
         }
         units
     }
 
     fn advance(&mut self) {
         self.number += 1;
-        self.units = match self.spread {
+        self.at = match self.spread {
             Spread::Constant => self.number as f64,
-            Spread::Poisson => self.units + self.gap(self.number),
+            Spread::Poisson => self.at + self.gap(self.number),
         };
     }
 
@@ -161,7 +161,7 @@ impl Schedule {
     /// The next arrival, without taking it; None when there is none (as things stand, if steered).
     #[inline]
     pub fn peek(&mut self) -> Option<Arrival> {
-        let offset_ns = self.instant_of(self.units.units)?;
+        let offset_ns = self.instant_of(self.units.at)?;
         (offset_ns < self.end_ns).then_some(Arrival { number: self.units.number, offset_ns })
     }
 
@@ -199,7 +199,7 @@ impl Schedule {
             hasher.update(arrival.offset_ns.to_le_bytes());
             self.advance();
         }
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", hasher.finalize())
     }
 }
 
@@ -227,8 +227,10 @@ mod tests {
     #[test]
     fn constant_arrivals_lie_at_multiples_of_the_period() {
         let steps = [(4.0, SECOND_NS), (2.0, SECOND_NS), (0.0, SECOND_NS), (1.0, 2 * SECOND_NS)];
-        let ms: Vec<u64> =
-            offsets(Schedule::stepped(Spread::Constant, 1, &steps, ALONE)).iter().map(|ns| ns / 1_000_000).collect();
+        let ms: Vec<u64> = offsets(Schedule::stepped(Spread::Constant, 1, &steps, ALONE))
+            .iter()
+            .map(|ns| ns / 1_000_000)
+            .collect();
         assert_eq!(ms, [0, 250, 500, 750, 1000, 1500, 3000, 4000]);
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::engine::Outcome;
 use crate::protocol::{
-    FromMaster, Heartbeat, Load, LoadDone, LoadFailed, LoadReady, Spawn, SpawningComplete, TcpTotals, ToMaster,
-    WorkerState,
+    FromMaster, Heartbeat, Load, LoadDone, LoadFailed, LoadReady, Spawn, SpawningComplete, TcpTotals,
+    ToMaster, WorkerState,
 };
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -78,7 +78,10 @@ enum Current {
     /// The command line's load.
     OwnLoad,
     /// The master's, known by its run, with so many reports sent.
-    Window { run: String, reports: u64 },
+    Window {
+        run: String,
+        reports: u64,
+    },
 }
 
 /// What is measured of this process for its heartbeats.
@@ -158,7 +161,8 @@ impl Session {
             next_ns = next_ns.min(self.last_heard_ns + MASTER_SILENCE_NS);
         }
         if self.is_linked {
-            next_ns = next_ns.min(if self.is_known { self.next_heartbeat_ns } else { self.next_announcement_ns });
+            next_ns =
+                next_ns.min(if self.is_known { self.next_heartbeat_ns } else { self.next_announcement_ns });
         }
         if self.is_reporting() {
             next_ns = next_ns.min(self.next_report_ns);
@@ -210,7 +214,9 @@ impl Session {
             FromMaster::BenchStart(start) if self.is_in(&start.run) => {
                 vec![Action::Start { start_unix_ns: start.start_unix_ns }]
             }
-            FromMaster::BenchFlush(flush) if self.is_in(&flush.run) => vec![Action::Finish { drain_ns: None }],
+            FromMaster::BenchFlush(flush) if self.is_in(&flush.run) => {
+                vec![Action::Finish { drain_ns: None }]
+            }
             FromMaster::BenchStart(_)
             | FromMaster::BenchFlush(_)
             | FromMaster::SpawningComplete
@@ -220,7 +226,12 @@ impl Session {
     }
 
     /// The prepared load has its connections.
-    pub fn on_load_ready(&mut self, connections: u64, nice: i32, schedule_sha256: Option<String>) -> Vec<Action> {
+    pub fn on_load_ready(
+        &mut self,
+        connections: u64,
+        nice: i32,
+        schedule_sha256: Option<String>,
+    ) -> Vec<Action> {
         let Current::Window { run, .. } = &self.current else {
             return Vec::new();
         };

@@ -76,7 +76,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When the peer breaks the protocol; the connection is of no further use then.
-    pub fn next(&mut self) -> Result<Option<Received>, Violation> {
+    pub fn take(&mut self) -> Result<Option<Received>, Violation> {
         loop {
             if self.state == State::Greeting {
                 if !self.take_greeting()? {
@@ -203,7 +203,7 @@ mod tests {
         let mut received = Vec::new();
         for part in bytes.chunks(piece) {
             decoder.feed(part);
-            while let Some(one) = decoder.next()? {
+            while let Some(one) = decoder.take()? {
                 received.push(one);
             }
         }

@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use bench_worker::protocol::{
-    BenchReport, ErrorEntry, FromMaster, Heartbeat, KindTotals, LoadDone, LoadFailed, LoadReady, MarkerSeen, Mode,
-    SecondRecord, SpawningComplete, StatsEntry, StatsReport, TcpTotals, ToMaster, Totals, WorkerState, decode,
+    BenchReport, ErrorEntry, FromMaster, Heartbeat, KindTotals, LoadDone, LoadFailed, LoadReady, MarkerSeen,
+    Mode, SecondRecord, SpawningComplete, StatsEntry, StatsReport, TcpTotals, ToMaster, Totals, WorkerState,
+    decode,
 };
 use bench_worker::record::{Failures, SecondRow, new_histogram};
 use bench_worker::report::histogram_text;
@@ -213,6 +214,12 @@ fn what_a_master_says_is_understood() {
     let FromMaster::BenchFlush(flush) = understood("bench_flush") else { panic!("no bench_flush") };
     assert_eq!(flush.run, "run-1");
     let FromMaster::BenchLoad(load) = understood("bench_load") else { panic!("no bench_load") };
-    assert_eq!((load.mode, load.arrivals, load.share.index, load.share.count), (Mode::Open, Spread::Constant, 1, 2));
-    assert_eq!((load.steps, load.cpus, load.marker), (vec![(2_000.0, 5.0), (4_000.5, 5.0)], Some(vec![1]), None));
+    assert_eq!(
+        (load.mode, load.arrivals, load.share.index, load.share.count),
+        (Mode::Open, Spread::Constant, 1, 2)
+    );
+    assert_eq!(
+        (load.steps, load.cpus, load.marker),
+        (vec![(2_000.0, 5.0), (4_000.5, 5.0)], Some(vec![1]), None)
+    );
 }

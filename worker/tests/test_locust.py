@@ -235,7 +235,7 @@ def test_a_null_server_ends_with_the_pipe_it_was_given(tmp_path: Path, start: St
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--master", "nowhere"], "--master nowhere: expected HOST:PORT"),
+        (["--master", "nowhere"], "expected HOST:PORT"),
         (["--url", "ftp://host/"], "expected http://"),
         (["--url", "http://127.0.0.1:1/"], "cannot be reached"),
         (["--url", "http://127.0.0.1:1/", "--body", "/nowhere"], "--body /nowhere"),

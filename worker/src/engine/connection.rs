@@ -14,9 +14,7 @@ pub(super) enum State {
     /// Not there; it is to be opened again.
     Down,
     /// The handshake was begun at this instant.
-    Connecting {
-        since_ns: u64,
-    },
+    Connecting { since_ns: u64 },
     /// Free.
     Idle,
     /// A request is on its way.

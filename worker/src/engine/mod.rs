@@ -1,12 +1,14 @@
 //! The data plane: one loop a thread, told what to do and telling what happened by messages alone.
 
+mod answers;
 mod connection;
 mod data_plane;
 mod links;
 mod pacing;
+mod phases;
+mod sending;
 mod spec;
 mod totals;
-mod traffic;
 
 pub use spec::{Shape, Spec, SpecError, reachable_address};
 
@@ -132,8 +134,16 @@ impl Engine {
             launcher.launch(
                 format!("engine-{thread}"),
                 Box::new(move || {
-                    DataPlane::new(spec, thread, epoll, own_waker, mailbox, command_receiver, recycled_receiver)
-                        .run();
+                    DataPlane::new(
+                        spec,
+                        thread,
+                        epoll,
+                        own_waker,
+                        mailbox,
+                        command_receiver,
+                        recycled_receiver,
+                    )
+                    .run();
                 }),
             );
             threads.push(Thread { commands, recycled, waker: thread_waker, ready: None, totals: None });
@@ -181,7 +191,9 @@ impl Engine {
             let (thread, event) = self.events.try_recv().ok()?;
             match event {
                 ThreadEvent::Failed(reason) => return Some(EngineEvent::Failed(reason)),
-                ThreadEvent::Report { deltas, rows } => return Some(EngineEvent::Report { thread, deltas, rows }),
+                ThreadEvent::Report { deltas, rows } => {
+                    return Some(EngineEvent::Report { thread, deltas, rows });
+                }
                 ThreadEvent::Ready { connections, nice } => {
                     self.threads[thread].ready = Some((connections, nice));
                     let ready: Option<Vec<_>> = self.threads.iter().map(|thread| thread.ready).collect();
@@ -193,7 +205,8 @@ impl Engine {
                 }
                 ThreadEvent::Done(totals) => {
                     self.threads[thread].totals = Some(*totals);
-                    let totals: Option<Vec<_>> = self.threads.iter().map(|thread| thread.totals.clone()).collect();
+                    let totals: Option<Vec<_>> =
+                        self.threads.iter().map(|thread| thread.totals.clone()).collect();
                     if let Some(totals) = totals {
                         return Some(EngineEvent::Done(Box::new(Outcome {
                             totals: totals::sum(&totals, self.spec.pool.kinds()),

@@ -185,7 +185,7 @@ impl Spec {
 
 fn seconds_to_ns(seconds: f64) -> Option<u64> {
     // A year is long enough, and keeps every sum of instants far from overflow.
-    (seconds > 0.0 && seconds < 366.0 * 86_400.0).then(|| (seconds * SECOND_NS as f64) as u64)
+    (seconds > 0.0 && seconds < 366.0 * 86_400.0).then_some((seconds * SECOND_NS as f64).round() as u64)
 }
 
 /// The first of a name's addresses that accepts a connection: `localhost` may be two, with a service on one.

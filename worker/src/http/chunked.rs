@@ -8,7 +8,9 @@ const MAX_OVERHEAD_BYTES: u32 = 16 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// In the digits of a chunk's size; so many were seen.
-    Size { digits: u8 },
+    Size {
+        digits: u8,
+    },
     /// Between the size and the line's end.
     Extension,
     /// At the line feed that ends the size line.
@@ -121,7 +123,11 @@ mod tests {
         let cases: &[(&str, &str, usize)] = &[
             ("0\r\n\r\n", "", 5),
             ("5\r\nhello\r\n0\r\n\r\n", "hello", 15),
-            ("5;name=value\r\nhello\r\nA \r\n0123456789\r\n0\r\nX: y\r\nZ: w\r\n\r\nmore", "hello0123456789", 54),
+            (
+                "5;name=value\r\nhello\r\nA \r\n0123456789\r\n0\r\nX: y\r\nZ: w\r\n\r\nmore",
+                "hello0123456789",
+                54,
+            ),
             ("00000a\r\n0123456789\r\n000\r\n\r\n", "0123456789", 27),
         ];
         for (text, body, consumed) in cases {
@@ -134,10 +140,19 @@ mod tests {
 
     #[test]
     fn broken_chunks_are_refused() {
-        for text in ["\r\n", "g\r\n", "5\nhello", "5\r\nhelloX", "5\r\nhello\r\r", "-1\r\n", "1000000000000000\r\n", "0\r\n\rX"] {
+        for text in [
+            "\r\n",
+            "g\r\n",
+            "5\nhello",
+            "5\r\nhelloX",
+            "5\r\nhello\r\r",
+            "-1\r\n",
+            "1000000000000000\r\n",
+            "0\r\n\rX",
+        ] {
             assert!(decode(text.as_bytes(), 1).is_err(), "{text:?}");
         }
-        let endless = [b"1;".as_slice(), &[b'x'; MAX_OVERHEAD_BYTES as usize + 1]].concat();
+        let endless = [b"1;".as_slice(), &vec![b'x'; MAX_OVERHEAD_BYTES as usize + 1]].concat();
         assert!(decode(&endless, 100).is_err());
     }
 }

@@ -139,14 +139,29 @@ mod tests {
         let cases: &[(&str, u16, Framing, bool)] = &[
             ("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n", 200, Framing::Length(12), false),
             ("HTTP/1.1 200\r\nCONTENT-LENGTH:12 \r\n\r\n", 200, Framing::Length(12), false),
-            ("HTTP/1.1 200 \r\ncontent-length: 0\r\ncontent-length: 0\r\n\r\n", 200, Framing::Length(0), false),
+            (
+                "HTTP/1.1 200 \r\ncontent-length: 0\r\ncontent-length: 0\r\n\r\n",
+                200,
+                Framing::Length(0),
+                false,
+            ),
             ("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: Chunked\r\n\r\n", 404, Framing::Chunked, false),
             ("HTTP/1.1 200 OK\r\n\r\n", 200, Framing::UntilClose, true),
             ("HTTP/1.1 204 No Content\r\n\r\n", 204, Framing::Length(0), false),
             ("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 304, Framing::Length(0), false),
-            ("HTTP/1.1 200 OK\r\nConnection: foo, Close\r\nContent-Length: 1\r\n\r\n", 200, Framing::Length(1), true),
+            (
+                "HTTP/1.1 200 OK\r\nConnection: foo, Close\r\nContent-Length: 1\r\n\r\n",
+                200,
+                Framing::Length(1),
+                true,
+            ),
             ("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n", 200, Framing::Length(1), true),
-            ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n", 200, Framing::Length(1), false),
+            (
+                "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n",
+                200,
+                Framing::Length(1),
+                false,
+            ),
         ];
         for (text, status, framing, closes) in cases {
             let expected = Head { status: *status, framing: *framing, closes: *closes };

@@ -1,8 +1,8 @@
 //! The parser proper: head, then body, from bytes cut anywhere.
 
+use super::Malformed;
 use super::chunked::Chunked;
 use super::head::{Framing, Head, MAX_HEAD_BYTES};
-use super::Malformed;
 
 /// Is told the body's bytes, without the frames of chunks, in order and in pieces.
 pub trait BodySink {
@@ -217,8 +217,20 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 ", WHOLE, 43, 200, "hello"),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", Progress::Partial, 41, 200, "hel"),
             ("HTTP/1.1 204 No Content\r\n\r\n", WHOLE, 27, 204, ""),
-            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nx", WHOLE, 69, 201, "x"),
-            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", WHOLE, 60, 200, "abc"),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nx",
+                WHOLE,
+                69,
+                201,
+                "x",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+                WHOLE,
+                60,
+                200,
+                "abc",
+            ),
             ("HTTP/1.1 200 OK\r\n\r\nuntil the end", Progress::Partial, 32, 200, "until the end"),
         ];
         for (text, progress, consumed, status, body) in cases {

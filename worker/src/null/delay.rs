@@ -57,7 +57,9 @@ impl Delay {
 
 /// Why a text is no delay.
 #[derive(Debug, thiserror::Error)]
-#[error("expected none, fixed:TIME, bimodal:TIME,TIME,RATIO or stall:PERIOD,LENGTH[,TIME], times as 250us, 1ms or 10s")]
+#[error(
+    "expected none, fixed:TIME, bimodal:TIME,TIME,RATIO or stall:PERIOD,LENGTH[,TIME], times as 250us, 1ms or 10s"
+)]
 pub struct DelayError;
 
 impl FromStr for Delay {
@@ -111,9 +113,18 @@ mod tests {
             ("none", Some(Delay::None)),
             ("fixed:1ms", Some(Delay::Fixed { delay_ns: MS })),
             ("fixed:1.5us", Some(Delay::Fixed { delay_ns: 1_500 })),
-            ("bimodal:1ms,10ms,0.1", Some(Delay::Bimodal { short_ns: MS, long_ns: 10 * MS, long_ratio: 0.1 })),
-            ("stall:10s,1s", Some(Delay::Stall { period_ns: 10_000 * MS, length_ns: 1_000 * MS, delay_ns: 0 })),
-            ("stall:1s,10ms,1ms", Some(Delay::Stall { period_ns: 1_000 * MS, length_ns: 10 * MS, delay_ns: MS })),
+            (
+                "bimodal:1ms,10ms,0.1",
+                Some(Delay::Bimodal { short_ns: MS, long_ns: 10 * MS, long_ratio: 0.1 }),
+            ),
+            (
+                "stall:10s,1s",
+                Some(Delay::Stall { period_ns: 10_000 * MS, length_ns: 1_000 * MS, delay_ns: 0 }),
+            ),
+            (
+                "stall:1s,10ms,1ms",
+                Some(Delay::Stall { period_ns: 1_000 * MS, length_ns: 10 * MS, delay_ns: MS }),
+            ),
             ("fixed", None),
             ("fixed:1", None),
             ("fixed:ms", None),
@@ -130,7 +141,17 @@ mod tests {
     fn a_stall_holds_what_falls_into_it_until_its_end() {
         let delay: Delay = "stall:100ms,10ms,1ms".parse().unwrap();
         let answer_ms = |read_ms: u64| delay.answer_at_ns(0, read_ms * MS, 7 * MS) / MS;
-        let cases = [(7, 8), (50, 51), (105, 106), (106, 117), (110, 117), (115, 117), (116, 117), (117, 118), (206, 217)];
+        let cases = [
+            (7, 8),
+            (50, 51),
+            (105, 106),
+            (106, 117),
+            (110, 117),
+            (115, 117),
+            (116, 117),
+            (117, 118),
+            (206, 217),
+        ];
         for (read_ms, answered_ms) in cases {
             assert_eq!(answer_ms(read_ms), answered_ms, "read at {read_ms} ms");
         }

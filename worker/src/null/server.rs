@@ -116,7 +116,9 @@ impl Server {
                 match event.token() {
                     LISTENER_TOKEN => self.accept(),
                     SIGNALS_TOKEN if signals.take() => return Ok(self.histogram),
-                    STDIN_TOKEN if !matches!(io::stdin().read(&mut [0; 256]), Ok(1..)) => return Ok(self.histogram),
+                    STDIN_TOKEN if !matches!(io::stdin().read(&mut [0; 256]), Ok(1..)) => {
+                        return Ok(self.histogram);
+                    }
                     SIGNALS_TOKEN | STDIN_TOKEN => {}
                     _ => self.on_event(*event),
                 }

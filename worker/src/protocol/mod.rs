@@ -6,8 +6,8 @@ mod bench;
 mod locust;
 
 pub use bench::{
-    BenchReport, HistogramText, KindTotals, Load, LoadDone, LoadFailed, LoadReady, LoadStart, MarkerSeen, Mode,
-    RunId, SecondRecord, Share, TcpTotals, Totals,
+    BenchReport, HistogramText, KindTotals, Load, LoadDone, LoadFailed, LoadReady, LoadStart, MarkerSeen,
+    Mode, RunId, SecondRecord, Share, TcpTotals, Totals,
 };
 pub use locust::{ErrorEntry, Heartbeat, Spawn, SpawningComplete, StatsEntry, StatsReport, WorkerState};
 

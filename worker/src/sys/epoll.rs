@@ -94,7 +94,13 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_MOD, source, token, interest)
     }
 
-    fn control(&self, operation: i32, source: &impl AsRawFd, token: u64, interest: Interest) -> io::Result<()> {
+    fn control(
+        &self,
+        operation: i32,
+        source: &impl AsRawFd,
+        token: u64,
+        interest: Interest,
+    ) -> io::Result<()> {
         let events = match interest {
             Interest::Readable => libc::EPOLLIN,
             Interest::ReadableOrWritable => libc::EPOLLIN | libc::EPOLLOUT,
@@ -102,7 +108,9 @@ impl Epoll {
         };
         let mut event = libc::epoll_event { events: events as u32, u64: token };
         // SAFETY: `event` is valid for the call; the kernel checks both descriptors.
-        check(unsafe { libc::epoll_ctl(self.descriptor.as_raw_fd(), operation, source.as_raw_fd(), &raw mut event) })?;
+        check(unsafe {
+            libc::epoll_ctl(self.descriptor.as_raw_fd(), operation, source.as_raw_fd(), &raw mut event)
+        })?;
         Ok(())
     }
 

@@ -9,6 +9,6 @@ pub use clock::{UnixClock, monotonic_ns, unix_ns};
 pub use epoll::{Epoll, Event, Interest, Waker};
 pub use signals::Signals;
 pub use thread::{
-    CpuTime, pin_to_cpu, raise_descriptor_limit, resident_bytes, set_nice,
-    set_precise_timers, tcp_retransmits, thread_cpu_time,
+    CpuTime, pin_to_cpu, raise_descriptor_limit, resident_bytes, set_nice, set_precise_timers,
+    tcp_retransmits, thread_cpu_time,
 };
