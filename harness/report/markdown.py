@@ -21,7 +21,7 @@ def to_markdown(summary: Summary) -> str:
     for scenario in summary.scenarios:
         parts += _scenario(scenario)
     remarks = [f"skipped {name}: {why.splitlines()[0]}" for name, why in summary.skipped.items()]
-    parts += _bullets([*remarks, *summary.notes])
+    parts += _bullets([*wording.reload_texts(summary), *remarks, *summary.notes])
     return "\n".join(parts) + "\n"
 
 
@@ -61,7 +61,7 @@ def _cell(row: Row, column: Column) -> str:
     figure = row.figures[column.key]
     text = figure_text(figure, column.display)
     text = f"**{text}**" if figure.best else text
-    spread = spread_text(figure) if column.ranked and row.valid else ""
+    spread = spread_text(figure) if column.ranked and column.headline and row.valid else ""
     text = f"{text} {spread}" if spread else text
     return text if row.valid else f"_{text}_"
 

@@ -87,7 +87,7 @@ WINDOW_METRICS = (
     Metric("p90_ns", "P90", "ns", "ms", "lower", percentile("p90_ns"), _OPEN),
     Metric("p99_ns", "P99", "ns", "ms", "lower", percentile("p99_ns"), _OPEN),
     Metric("p999_ns", "P99.9", "ns", "ms", "lower", percentile("p999_ns"), _OPEN),
-    Metric("cpu_ns_per_request", "CPU/request", "ns", "µs", "lower", at("cpu", "cpu_ns_per_request"), _OPEN),
+    Metric("cpu_ns_per_request", "CPU/req.", "ns", "µs", "lower", at("cpu", "cpu_ns_per_request"), _OPEN),
     Metric("error_ratio", "errors", "ratio", "%", "lower", error_ratio, relative=False),
     Metric("spikes", "spikes", "count", "", "lower", at("spikes", "spikes"), relative=False),
     Metric(
@@ -149,7 +149,7 @@ COLD_START_METRICS = (
     Metric("ready_max_ns", "slowest", "ns", "ms", "lower", _starts("ready_ns", max)),
     Metric("ready_first_ns", "first start", "ns", "ms", "lower", _starts("ready_ns", lambda v: v[0])),
     Metric("authorised_median_ns", "authorised", "ns", "ms", "lower", _starts("authorised_ns", median), COLD),
-    Metric("authorised_max_ns", "slowest authorised", "ns", "ms", "lower", _starts("authorised_ns", max)),
+    Metric("authorised_max_ns", "slowest auth.", "ns", "ms", "lower", _starts("authorised_ns", max)),
     Metric("stop_median_s", "stop", "s", "s", "lower", _starts("stop_s", median), relative=False),
 )
 
@@ -176,6 +176,11 @@ IDLE_METRICS = (
 )
 
 
+def connections_text(count: int) -> str:
+    """`64`, `1k`, `10k`: a column's head has little room."""
+    return str(count) if count < 1_000 else f"{count / 1_000:.0f}k"
+
+
 def level_metrics(connections: int) -> tuple[Metric, Metric]:
     """Memory with so many kept connections, and what each of them took beyond idle."""
 
@@ -189,10 +194,18 @@ def level_metrics(connections: int) -> tuple[Metric, Metric]:
         return None if total is None or idle is None else (total - idle) / connections
 
     return (
-        Metric(f"rss_bytes_at_{connections}", f"{connections:,}", "bytes", "MiB", "lower", held, MEMORY),
+        Metric(
+            f"rss_bytes_at_{connections}",
+            f"{connections_text(connections)} conn.",
+            "bytes",
+            "MiB",
+            "lower",
+            held,
+            MEMORY,
+        ),
         Metric(
             f"bytes_per_connection_at_{connections}",
-            f"each of {connections:,}",
+            f"each of {connections_text(connections)}",
             "bytes",
             "KiB",
             "lower",
@@ -202,14 +215,27 @@ def level_metrics(connections: int) -> tuple[Metric, Metric]:
     )
 
 
+HEADLINES = frozenset(
+    {
+        "throughput_rps",
+        "p99_ns",
+        "cpu_ns_per_request",
+        "ready_ns",
+        "loaded_rss_bytes",
+        "ready_median_ns",
+        "authorised_median_ns",
+    }
+)
+"""The few metrics that stand for the rest."""
+
+
 def why_missing(metric: str, trial: Record, window: Record | None) -> str:
     """The reason, in words, why a trial has no such figure."""
     if window is not None and metric in _PERCENTS:
         found = headline(window)
         if found is None:
             return "no request was answered as expected"
-        needed = round(SAMPLES_ABOVE / (1 - _PERCENTS[metric] / 100))
-        return f"needs {needed:,} requests, had {found['count']:,}"
+        return f"needs {round(SAMPLES_ABOVE / (1 - _PERCENTS[metric] / 100)):,} requests, there were fewer"
     if metric == "spikes":
         return "needs three seconds with 20 requests each"
     if metric == "steady_at_s":

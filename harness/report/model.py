@@ -26,7 +26,8 @@ PanelKind = Literal["closed", "open", "capacity", "service", "cold-start", "memo
 class Column:
     """What a column holds, in `unit`; people see it in `display`.
 
-    `ranked` False: shown, but nothing of it says that one target beats another.
+    `ranked` False: shown, but nothing of it says that one target beats another. `headline`: one of the few
+    that stand for the rest.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Column:
     display: Display
     better: Direction | None
     ranked: bool
+    headline: bool
     window: str | None = None
 
 

@@ -50,8 +50,20 @@ def summarise(run: Mapping[str, Any], trials: Sequence[Record], run_id: str) -> 
         machine=_machine(manifest),
         notes=tuple(dict.fromkeys([*run["notes"], *_revision_notes(run)])),
         skipped=dict(run["skipped"]),
-        scenarios=tuple(_scenario(run, name, trials) for name in run["scenarios"]),
+        scenarios=tuple(_scenario(run, name, trials) for name in _in_order(run["scenarios"])),
     )
+
+
+def _in_order(scenarios: Mapping[str, Any]) -> list[str]:
+    """Those with a peak first, then other loads, then memory and starts."""
+    kinds = ("load", "reload", "memory", "cold-start")
+
+    def place(name: str) -> tuple[int, bool, str]:
+        scenario = scenarios[name]
+        has_peak = any(w["mode"] == "closed" for w in scenario["windows"])
+        return kinds.index(scenario["kind"]), not has_peak, name
+
+    return sorted(scenarios, key=place)
 
 
 def _machine(manifest: Mapping[str, Any]) -> Machine:
@@ -170,5 +182,6 @@ def _column(metric: Metric, kind: PanelKind, window: str | None) -> Column:
         display=metric.display,
         better=metric.better,
         ranked=kind in metric.ranked_in,
+        headline=metric.name in metrics.HEADLINES,
         window=window,
     )

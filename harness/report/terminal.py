@@ -34,6 +34,9 @@ def print_tables(console: Console, summary: Summary) -> None:
         _line(console, caution, style="yellow")
     for scenario in summary.scenarios:
         _scenario(console, scenario)
+    _line(console, "")
+    for text in wording.reload_texts(summary):
+        _line(console, text, style="dim")
     for name, why in summary.skipped.items():
         _line(console, f"skipped {name}: {why.splitlines()[0]}", style="yellow")
     for note in summary.notes:
@@ -51,8 +54,6 @@ def _scenario(console: Console, scenario: ScenarioSummary) -> None:
         _line(console, f"  noise: {ruler}", style="dim")
     for text in wording.best_texts(scenario):
         _line(console, f"  {text}", style="dim")
-    for text in wording.reload_texts(scenario):
-        _line(console, f"  {text}", style="dim")
     for target, text in wording.row_remarks(scenario):
         _line(console, f"  {target}: {text}", style="yellow" if text.startswith("invalid") else "dim")
     for column, reason in wording.missing_remarks(scenario):
@@ -61,16 +62,16 @@ def _scenario(console: Console, scenario: ScenarioSummary) -> None:
 
 def _panel(scenario: ScenarioSummary, panel: Panel) -> Table:
     table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title=panel.title, title_justify="left"
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=panel.title, title_justify="left"
     )
     table.title_style = "italic"
     table.add_column("target", no_wrap=True, overflow="ellipsis", max_width=24)
     columns = [scenario.columns[key] for key in panel.columns]
     for column in columns:
-        table.add_column(f"{column.title}\n{column.display}", justify="right", no_wrap=True)
+        table.add_column(_head(column), justify="right", no_wrap=True)
     if panel.kind == "service":
         table.add_column("payload")
-        table.add_column("trials\nvalid", no_wrap=True)
+        table.add_column("valid\ntrials", no_wrap=True)
     for row in scenario.rows:
         cells = [_cell(row, c) for c in columns]
         if panel.kind == "service":
@@ -80,15 +81,23 @@ def _panel(scenario: ScenarioSummary, panel: Panel) -> Table:
     return table
 
 
+def _head(column: Column) -> str:
+    """Title over unit; a long title takes two lines."""
+    title = column.title.replace(" ", "\n") if len(column.title) > 8 else column.title
+    return f"{title}\n{column.display}"
+
+
 def _cell(row: Row, column: Column) -> Text:
     figure = row.figures[column.key]
     text = Text(figure_text(figure, column.display), style="bold green" if figure.best else "")
-    spread = spread_text(figure) if column.ranked and row.valid else ""
+    spread = spread_text(figure) if column.ranked and column.headline and row.valid else ""
     return text.append(f" {spread}", style="dim not bold") if spread else text
 
 
 def _promises(scenario: ScenarioSummary) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Promises", title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title="Promises", title_justify="left"
+    )
     names = {row.case: row.target for row in scenario.rows}
     for heading in ("item", "target", "measured", "promised", "met"):
         table.add_column(heading)

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from harness.report.model import Machine, PromiseKept, Row, ScenarioSummary, Summary
-from harness.report.numbers import gibibytes_text, percent_text, significant
+from harness.report.model import (
+    Column,
+    Comparison,
+    Machine,
+    PromiseKept,
+    Row,
+    ScenarioSummary,
+    Summary,
+)
+from harness.report.numbers import gibibytes_text, percent_text, ratio_text, significant
 from harness.units import NS_PER_S
 
 
@@ -15,9 +23,8 @@ def target_text(row: Row) -> str:
 
 
 def valid_text(row: Row) -> str:
-    """`3 of 3`, `1 of 3: invalid`."""
-    count = f"{row.trials_valid} of {row.rounds}"
-    return count if row.valid else f"{count}: invalid"
+    """`3 of 3`."""
+    return f"{row.trials_valid} of {row.rounds}"
 
 
 def machine_text(machine: Machine) -> str:
@@ -65,8 +72,7 @@ def missing_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
         for key, figure in row.figures.items():
             if figure.missing and row.trials_valid + len(row.reasons):
                 column = scenario.columns[key]
-                title = f"{column.title} of {column.window}" if column.window else column.title
-                reasons.setdefault((title, figure.missing), []).append(target_text(row))
+                reasons.setdefault((column_text(column), figure.missing), []).append(target_text(row))
     everyone = len(scenario.rows)
     return [
         (title, reason if len(rows) == everyone else f"{reason} ({', '.join(rows)})")
@@ -77,27 +83,39 @@ def missing_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
 def ruler_text(scenario: ScenarioSummary) -> str | None:
     """What the blind twins say of the noise; None without a twin that came to an end."""
     known = [
-        f"{scenario.columns[key].title}{f' of {window}' if (window := scenario.columns[key].window) else ''} "
-        f"{percent_text(ratio)}"
+        f"{column_text(column)} {percent_text(ratio)}"
         for key, ratio in scenario.ruler_ratio.items()
-        if scenario.columns[key].ranked
+        if (column := scenario.columns[key]).ranked and column.headline
     ]
     if not known:
         return None
-    return f"the same service measured twice under two names came out apart by: {', '.join(known)}"
+    return f"one service measured under two names differs by: {', '.join(known)}"
+
+
+def column_text(column: Column) -> str:
+    """`P99 of rate-1000`, `loaded`."""
+    return f"{column.title} of {column.window}" if column.window else column.title
+
+
+def verdict_text(column: Column, comparison: Comparison) -> str:
+    """The verdict; what is more of a cost is called more, not slower."""
+    if comparison.verdict == "slower" and (column.unit == "bytes" or column.metric == "cpu_ns_per_request"):
+        return "more"
+    return comparison.text
 
 
 def best_texts(scenario: ScenarioSummary) -> list[str]:
-    """For each ranked column with a winner or not, a sentence."""
+    """How far the others are from the best, for each headline column in which rows may be ranked."""
+    names = {row.case: target_text(row) for row in scenario.rows}
     found = []
     for key, column in scenario.columns.items():
         compared = [c for c in scenario.comparisons if c.column == key]
-        if not compared:
+        if not compared or not column.headline:
             continue
-        names = {row.case: target_text(row) for row in scenario.rows}
-        where = f"{column.title} of {column.window}" if column.window else column.title
-        others = ", ".join(f"{names[c.row]} {significant(c.ratio)} × ({c.text})" for c in compared)
-        found.append(f"{where}: against {names[compared[0].best]}: {others}")
+        others = "; ".join(
+            f"{names[c.row]} {ratio_text(c.ratio)}, {verdict_text(column, c)}" for c in compared
+        )
+        found.append(f"{column_text(column)} ÷ that of {names[compared[0].best]}: {others}")
     return found
 
 
@@ -118,10 +136,7 @@ def _first_line(text: str) -> str:
     return text.splitlines()[0] if text else text
 
 
-def reload_texts(scenario: ScenarioSummary) -> list[str]:
-    """How each target takes up a changed routing table."""
-    return [
-        f"hot reload of {row.target}: {row.facts['reload']}"
-        for row in scenario.rows
-        if not row.twin and "reload" in row.facts
-    ]
+def reload_texts(summary: Summary) -> list[str]:
+    """How each target takes up a changed routing table, once for the run."""
+    rows = {row.target: row for scenario in summary.scenarios for row in scenario.rows}
+    return [f"hot reload of {t}: {r.facts['reload']}" for t, r in rows.items() if "reload" in r.facts]
