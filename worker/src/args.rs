@@ -48,8 +48,7 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "By hand: a request under Locust's users")]
 struct OwnArguments {
-    /// The service, as <http://HOST:PORT/PATH>
-    #[arg(long)]
+    #[arg(long, help = "The service: http://HOST[:PORT][/PATH]")]
     url: Option<String>,
 
     /// The request's method.
