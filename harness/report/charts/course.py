@@ -1,0 +1,163 @@
+"""Pictures over time: memory and CPU of a trial, warm-up, and fresh starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.report.charts.drawing import End, Picture, label_ends, make_picture, plain_ticks
+from harness.report.charts.material import Material, alpha, colour, name
+from harness.report.charts.records import Course, course
+from harness.report.palette import GRID, SOFT
+from harness.units import BYTES_PER_MIB, NS_PER_MS
+
+
+def over_time(material: Material) -> Iterator[Picture]:
+    """Memory and CPU of each target's first shown trial."""
+    found = [
+        (row, look, seen)
+        for row, trials, look in material.rows()
+        if (seen := course(material.run_path, trials[0]))
+    ]
+    if not found:
+        return
+    start = f"{material.scenario.name}"
+    yield make_picture(
+        f"{start}-memory-over-time",
+        "Memory over time",
+        "One trial of each target, from just after its start: idle, warm-up, the windows of load (shaded, those of the "
+        "first target), and after. A line that keeps rising would be a leak.",
+        lambda axes: _draw_course(axes, found, memory=True),
+    )
+    yield make_picture(
+        f"{start}-cpu-over-time",
+        "CPU over time",
+        "Cores in use, half a second at a time. In an open window all targets get the same work, so a lower line is a "
+        "cheaper service; under closed load each takes what it can.",
+        lambda axes: _draw_course(axes, found, memory=False),
+    )
+
+
+def _draw_course(axes: Any, found: Sequence[tuple[Any, Any, Course]], *, memory: bool) -> str:
+    ends, texts = [], []
+    for row, look, seen in found:
+        if memory:
+            x, y = list(seen.seconds), [v / BYTES_PER_MIB for v in seen.rss_bytes]
+        else:
+            x, y = list(seen.cpu_seconds), list(seen.cores_used)
+        if not x:
+            continue
+        axes.plot(
+            x, y, color=colour(row, look), alpha=alpha(row), dashes=look.dashes or (None, None), linewidth=1.4
+        )
+        ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
+        unit = "MiB" if memory else "cores"
+        texts.append(f"{name(row)}: from {min(y):.3g} to {max(y):.3g} {unit}")
+    if memory:
+        axes.set_yscale("log")
+        axes.minorticks_off()
+        plain_ticks(axes.yaxis)
+    else:
+        axes.set_ylim(bottom=0)
+    for title, begins, finishes in found[0][2].spans:
+        axes.axvspan(begins, finishes, color=GRID.light, alpha=0.5, linewidth=0)
+        axes.annotate(
+            title,
+            ((begins + finishes) / 2, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            color=SOFT.light,
+            fontsize=8.5,
+        )
+    axes.set_xlim(left=0)
+    axes.set_xlabel("seconds since the first sample")
+    axes.set_ylabel("resident memory, MiB" if memory else "cores in use")
+    label_ends(axes, ends)
+    return "; ".join(texts)
+
+
+def warm_up(material: Material) -> Iterator[Picture]:
+    """Requests a second from the first second of load on."""
+    rows = [
+        (row, look, trial["warmup"])
+        for row, trials, look in material.rows()
+        if (trial := trials[0]).get("warmup") and len(trial["warmup"]["completed_per_second"]) > 2
+    ]
+    if rows:
+        yield make_picture(
+            f"{material.scenario.name}-warmup",
+            "Warm-up",
+            "Requests a second from the first second of load on, in one trial of each target. The mark is where the "
+            "steady-state test was content; a line without one was never steady within its cap.",
+            lambda axes: _draw_warmup(axes, rows),
+        )
+
+
+def _draw_warmup(axes: Any, rows: Sequence[Any]) -> str:
+    ends, texts = [], []
+    for row, look, warmup in rows:
+        series = warmup["completed_per_second"][:-1]
+        x = [second + 0.5 for second in range(len(series))]
+        axes.plot(x, series, color=colour(row, look), alpha=alpha(row), dashes=look.dashes or (None, None))
+        steady = warmup["steady_at_s"]
+        if steady is not None and steady < len(series):
+            axes.plot([x[steady]], [series[steady]], look.marker, color=colour(row, look), markersize=8)
+        texts.append(
+            f"{name(row)}: "
+            + (f"never steady ({warmup['verdict']})" if steady is None else f"steady from second {steady}")
+        )
+        ends.append(End(x[-1], series[-1], name(row), colour(row, look)))
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("seconds of load")
+    axes.set_ylabel("requests a second")
+    label_ends(axes, ends)
+    return "; ".join(texts)
+
+
+def starts(material: Material) -> Iterator[Picture]:
+    """Every fresh start a dot."""
+    rows = [(row, trials, look) for row, trials, look in material.rows() if trials[0].get("cold_starts")]
+    if rows:
+        yield make_picture(
+            f"{material.scenario.name}-starts",
+            "Every fresh start",
+            "Dots: time from spawn to the first healthy answer, one per start; rings: to the first authorised answer. "
+            "The scale is logarithmic: each step is a multiple.",
+            lambda axes: _draw_starts(axes, rows),
+            height_inches=1.0 + 0.42 * len(rows),
+        )
+
+
+def _draw_starts(axes: Any, rows: Sequence[Any]) -> str:
+    texts = []
+    for place, (row, trials, look) in enumerate(rows):
+        found = [s for trial in trials for s in trial["cold_starts"]]
+        ready = [s["ready_ns"] / NS_PER_MS for s in found]
+        authorised = [s["authorised_ns"] / NS_PER_MS for s in found]
+        tint = colour(row, look)
+        axes.plot(
+            authorised,
+            [place + 0.14] * len(found),
+            "o",
+            color=tint,
+            markerfacecolor="none",
+            alpha=0.6 * alpha(row),
+        )
+        axes.plot(ready, [place - 0.14] * len(found), "o", color=tint, alpha=0.6 * alpha(row), markersize=5)
+        texts.append(f"{name(row)}: {min(ready):.3g} to {max(ready):.3g} ms")
+    axes.set_xscale("log")
+    axes.minorticks_off()
+    plain_ticks(axes.xaxis)
+    axes.set_yticks(range(len(rows)), [name(row) for row, _, _ in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("ms")
+    return "; ".join(texts)
+
+
+PICTURES = (over_time, warm_up)
+START_PICTURES = (starts,)

@@ -1,0 +1,182 @@
+"""How every picture is drawn: one style, labels beside their lines, the same bytes from the same figures."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from harness.report.palette import COLOURS, GRID, INK, PAPER, SOFT
+
+WIDTH_INCHES = 7.2
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fixed",
+    "path.simplify": True,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.edgecolor": SOFT.light,
+    "axes.labelcolor": SOFT.light,
+    "axes.labelsize": 9.5,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID.light,
+    "grid.linewidth": 0.8,
+    "text.color": INK.light,
+    "xtick.color": SOFT.light,
+    "ytick.color": SOFT.light,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "lines.linewidth": 1.8,
+    "figure.facecolor": PAPER.light,
+    "axes.facecolor": "none",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: `title` and `caption` stand around it, `text` says its content to who cannot see it."""
+
+    name: str
+    title: str
+    caption: str
+    text: str
+    svg: str
+    png: bytes
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def make_picture(
+    name: str, title: str, caption: str, draw: Callable[[Any], str], height_inches: float = 3.4
+) -> Picture:
+    """Draws on fresh axes. `draw` gets them and gives the picture's content in words."""
+    with style():
+        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+        axes = figure.add_subplot()
+        text = draw(axes)
+        return Picture(name, title, caption, text, _svg(figure, name), _png(figure))
+
+
+def _svg(figure: Figure, name: str) -> str:
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return _tidy(out.getvalue(), name)
+
+
+def _png(figure: Figure) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=144, metadata={"Software": None})
+    return out.getvalue()
+
+
+_REFERENCE = re.compile(r"(?:url\(#|href=\"#)([\w.-]+)")
+_ID = re.compile(r" id=\"([\w.-]+)\"")
+
+
+def _tidy(svg: str, name: str) -> str:
+    """Without ids that nobody refers to; the others carry the picture's name, so that pictures share a page."""
+    used = set(_REFERENCE.findall(svg))
+    svg = _ID.sub(lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
+    svg = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{name}-", svg)
+    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+
+
+# --- on a page that may be light or dark ---------------------------------------------------------------------
+
+_VARIABLES = {
+    INK.light: "var(--ink)",
+    SOFT.light: "var(--soft)",
+    GRID.light: "var(--grid)",
+    PAPER.light: "var(--paper)",
+    **{c.light: f"var(--target-{n})" for n, c in enumerate(COLOURS)},
+}
+
+
+def inlined(picture: Picture) -> str:
+    """The SVG element for a page: its colours are the page's, its text scales with it."""
+    body = picture.svg[picture.svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.S)
+    for literal, variable in _VARIABLES.items():
+        body = body.replace(literal, variable)
+    body = re.sub(r"<svg ([^>]*?)width=\"[^\"]*\"", r"<svg \1", body, count=1)
+    body = re.sub(r"<svg ([^>]*?)height=\"[^\"]*\"", r"<svg \1", body, count=1)
+    body = body.replace("'DejaVu Sans', ", "").replace("'DejaVu Sans'", "sans-serif")
+    return body.replace("<svg ", f'<svg role="img" aria-labelledby="about-{picture.name}" ', 1)
+
+
+# --- labels --------------------------------------------------------------------------------------------------
+
+
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """Positions moved apart to at least `gap`, as little as it takes, their order kept."""
+    groups: list[tuple[list[int], float]] = []  # members, and where their middle is
+    for index in sorted(range(len(positions)), key=positions.__getitem__):
+        members, middle = [index], positions[index]
+        while groups and middle - groups[-1][1] < gap * (len(members) + len(groups[-1][0])) / 2:
+            others, other_middle = groups.pop()
+            middle = (other_middle * len(others) + middle * len(members)) / (len(others) + len(members))
+            members = others + members
+        groups.append((members, middle))
+    placed = [0.0] * len(positions)
+    for members, middle in groups:
+        for number, index in enumerate(members):
+            placed[index] = middle + gap * (number - (len(members) - 1) / 2)
+    return placed
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a line ends, and what it is called."""
+
+    x: float
+    y: float
+    text: str
+    colour: str
+
+
+def label_ends(axes: Any, ends: Sequence[End]) -> None:
+    """Names lines at their ends, moved apart where the names would cover one another. Limits must be final."""
+    axes.figure.draw_without_rendering()
+    heights = [float(axes.transData.transform((e.x, e.y))[1]) for e in ends]
+    apart = spread(heights, 13.0 * axes.figure.dpi / 72)
+    for end, height, wanted in zip(ends, heights, apart, strict=True):
+        axes.annotate(
+            end.text,
+            (end.x, end.y),
+            xytext=(7, (wanted - height) * 72 / axes.figure.dpi),
+            textcoords="offset points",
+            color=end.colour,
+            va="center",
+            fontweight="bold",
+            annotation_clip=False,
+        )
+
+
+def plain_ticks(axis: Any) -> None:
+    """Round figures on a logarithmic axis, written out; every power of ten, and 2 and 5 where there is room."""
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    steps: tuple[float, ...] = (1.0, 2.0, 5.0) if decades < 2.2 else (1.0, 3.0) if decades < 3.5 else (1.0,)
+    if decades < 0.7:
+        steps = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+    axis.set_major_locator(LogLocator(base=10, subs=steps, numticks=20))
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:.3g}")

@@ -1,0 +1,200 @@
+"""Pictures of a load: how latency spreads, what was got through, and what happens as the rate rises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from harness.report.charts.drawing import End, Picture, label_ends, make_picture, plain_ticks
+from harness.report.charts.material import Material, alpha, colour, known, name
+from harness.report.charts.records import merged_latency
+from harness.report.model import Panel
+from harness.report.numbers import figure_text, scaled, value_text
+from harness.units import NS_PER_MS
+
+_PERCENTS = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
+
+
+def latency_by_percentile(material: Material) -> Iterator[Picture]:
+    """One for each open window: the whole distribution, not one figure of it."""
+    for panel in material.panels("open"):
+        curves = [
+            (row, look, found.curve())
+            for row, trials, look in material.rows()
+            if (found := merged_latency(material.run_path, trials, panel.name)).count
+        ]
+        curves = [c for c in curves if len(c[2]) > 1]
+        if curves:
+            yield make_picture(
+                f"{material.scenario.name}-{panel.name}-latency",
+                f"Response time by percentile, {panel.title}",
+                "Each line is all requests of one target, fastest to slowest; every step to the right is ten times "
+                "rarer. Lower is better, and a line that stays flat keeps its promises for the unlucky requests too.",
+                partial(_draw_curves, curves=curves),
+            )
+
+
+def _draw_curves(axes: Any, curves: Sequence[Any]) -> str:
+    ends = []
+    for row, look, curve in curves:
+        x = [1 / (1 - point.percentile / 100) for point in curve]
+        y = [point.value_ns / NS_PER_MS for point in curve]
+        axes.plot(x, y, color=colour(row, look), alpha=alpha(row), dashes=look.dashes or (None, None))
+        ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    right = max(end.x for end in ends)
+    percents = [p for p in _PERCENTS if 1 / (1 - p / 100) <= right * 1.01]
+    axes.set_xlim(1, right * 1.05)
+    axes.set_xticks([1 / (1 - p / 100) for p in percents], [f"{p:g} %" for p in percents])
+    axes.minorticks_off()
+    plain_ticks(axes.yaxis)
+    axes.set_xlabel("percent of requests that were at least as fast")
+    axes.set_ylabel("response time, ms")
+    label_ends(axes, ends)
+    return "; ".join(
+        f"{name(row)}: slowest percentile known {curve[-1].percentile:.3g} % at "
+        f"{curve[-1].value_ns / NS_PER_MS:.3g} ms"
+        for row, _, curve in curves
+    )
+
+
+def throughput(material: Material) -> Iterator[Picture]:
+    """One for each closed window: every trial a dot, the interval a bar."""
+    for panel in material.panels("closed"):
+        key = f"{panel.name}/throughput_rps"
+        rows = [(r, look) for r, _, look in material.rows() if known(r, key)]
+        if rows:
+            yield make_picture(
+                f"{material.scenario.name}-{panel.name}-throughput",
+                f"Throughput, {panel.title}",
+                "Small dots are trials, the large one their centre, the bar its 95 % interval. Bars that overlap "
+                "do not tell two targets apart. Hollow: the generator was the limit, the target could do more.",
+                partial(_draw_dots, rows=rows, key=key),
+                height_inches=1.1 + 0.42 * len(rows),
+            )
+
+
+def _draw_dots(axes: Any, rows: Sequence[Any], key: str) -> str:
+    texts = []
+    for place, (row, look) in enumerate(rows):
+        figure = row.figures[key]
+        tint = colour(row, look)
+        axes.plot(figure.trials, [place] * len(figure.trials), ".", color=tint, alpha=0.45 * alpha(row))
+        if figure.low is not None and figure.high is not None:
+            axes.plot([figure.low, figure.high], [place, place], color=tint, alpha=alpha(row), linewidth=2.2)
+        fill = "none" if figure.at_least else tint
+        axes.plot(
+            [figure.centre],
+            [place],
+            look.marker,
+            color=tint,
+            markerfacecolor=fill,
+            alpha=alpha(row),
+            markersize=8,
+        )
+        text = f"{figure_text(figure, '/s')}/s"
+        axes.annotate(
+            text, (figure.centre, place), xytext=(0, 9), textcoords="offset points", ha="center", color=tint
+        )
+        texts.append(f"{name(row)} {text}")
+    axes.set_yticks(range(len(rows)), [name(row) for row, _ in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.75)
+    axes.set_xlim(left=0)
+    axes.margins(x=0.08)
+    axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("requests a second")
+    return "; ".join(texts)
+
+
+def rate_against_latency(material: Material) -> Iterator[Picture]:
+    """P99 over the offered rate, where more than one rate was measured."""
+    panels = [p for p in material.panels("open") if _steady_rate(material, p) is not None]
+    if len(panels) < 2:
+        return
+    yield make_picture(
+        f"{material.scenario.name}-rates",
+        "Response time against offered rate",
+        "P99 response time at each rate that was offered. Where a line turns upwards, the service nears its capacity.",
+        lambda axes: _draw_rates(axes, material, panels),
+    )
+
+
+def _steady_rate(material: Material, panel: Panel) -> float | None:
+    found = [f.centre for r, _, _ in material.rows() if (f := known(r, f"{panel.name}/throughput_rps"))]
+    return found[0] if found else None
+
+
+def _draw_rates(axes: Any, material: Material, panels: Sequence[Panel]) -> str:
+    ends, texts = [], []
+    for row, _, look in material.rows():
+        points = sorted(
+            (rate.centre, p99.centre / NS_PER_MS)
+            for p in panels
+            if (rate := known(row, f"{p.name}/throughput_rps")) and (p99 := known(row, f"{p.name}/p99_ns"))
+            if rate.centre is not None and p99.centre is not None
+        )
+        if not points:
+            continue
+        x, y = [p[0] for p in points], [p[1] for p in points]
+        axes.plot(x, y, marker=look.marker, color=colour(row, look), alpha=alpha(row))
+        ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
+        texts.append(f"{name(row)}: " + ", ".join(f"{value_text(a, '/s')}/s {b:.3g} ms" for a, b in points))
+    axes.set_yscale("log")
+    axes.minorticks_off()
+    plain_ticks(axes.yaxis)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("requests a second, offered")
+    axes.set_ylabel("P99 response time, ms")
+    label_ends(axes, ends)
+    return "; ".join(texts)
+
+
+def throughput_against_memory(material: Material) -> Iterator[Picture]:
+    """What a service gives for what it takes."""
+    for panel in material.panels("closed"):
+        key = f"{panel.name}/throughput_rps"
+        rows = [(r, look) for r, _, look in material.rows() if known(r, key) and known(r, "loaded_rss_bytes")]
+        if len(rows) > 1:
+            yield make_picture(
+                f"{material.scenario.name}-{panel.name}-pareto",
+                f"Throughput against memory, {panel.title}",
+                "Up and to the left is better: more requests from less memory. A target is dominated when another "
+                "lies above it and to its left.",
+                partial(_draw_pareto, rows=rows, key=key),
+            )
+
+
+def _draw_pareto(axes: Any, rows: Sequence[Any], key: str) -> str:
+    ends, texts = [], []
+    for row, look in rows:
+        x = scaled(row.figures["loaded_rss_bytes"].centre, "MiB")
+        y = row.figures[key].centre
+        fill = "none" if row.figures[key].at_least else colour(row, look)
+        axes.plot(
+            [x],
+            [y],
+            look.marker,
+            color=colour(row, look),
+            markerfacecolor=fill,
+            alpha=alpha(row),
+            markersize=9,
+        )
+        ends.append(End(x, y, name(row), colour(row, look)))
+        texts.append(f"{name(row)}: {y:,.0f}/s with {x:.3g} MiB")
+    axes.set_xscale("log")
+    axes.margins(x=0.12, y=0.18)
+    axes.set_ylim(bottom=0)
+    axes.minorticks_off()
+    plain_ticks(axes.xaxis)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("memory under load (RSS), MiB")
+    axes.set_ylabel("requests a second")
+    label_ends(axes, ends)
+    return "; ".join(texts)
+
+
+PICTURES = (latency_by_percentile, throughput, rate_against_latency, throughput_against_memory)
