@@ -128,8 +128,8 @@ def measure(
 
 
 def _pool(running: RunningTarget, kit: Kit, scenario: Scenario, path: Path) -> Path:
-    answers = prime(running.host, running.port, kit, scenario)
-    contract_pool(running.host, running.port, kit, scenario, answers, seed=1).write(path)
+    primed = prime(running.host, running.port, kit, scenario)
+    contract_pool(running.host, running.port, kit, scenario, primed.answers, seed=1).write(path)
     return path
 
 
@@ -146,6 +146,7 @@ def _window(
         mode="closed",
         connections=_CONNECTIONS,
         duration_s=seconds,
+        check_every=0,
         cpus=placement.generator_cpus,
     )
     contender.tree.refresh()

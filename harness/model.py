@@ -193,17 +193,26 @@ class Window(FileModel):
     """One stretch of load that is measured as a whole.
 
     closed: `connections` callers back to back; several numbers: the best is shown.
-    open: requests arrive on a schedule of their own at `rate_rps` (or along `steps`).
-    capacity: searches the highest open rate whose P99 stays within `p99_limit`.
+    open: requests arrive on a schedule of their own at `rate_rps`, along `steps`, or at a share of the
+    capacity that a window before it has found (`shares`: a window for each of them).
+    capacity: searches the highest open rate whose P99 stays within `p99_limit`, below the throughput of the
+    closed window before it.
     """
 
     name: Name
     mode: Literal["closed", "open", "capacity"]
     duration: Duration | None = Field(None, description="length of the window; open windows may give steps")
     connections: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = (64,)
+    connections_full: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
+        (), description="closed: numbers of connections in the full protocol"
+    )
     think_time: float = Field(0.0, ge=0, description="closed: seconds between answer and next request")
     arrivals: Literal["poisson", "constant"] = "poisson"
     rate_rps: Annotated[float, Field(gt=0)] | None = None
+    capacity_share: Annotated[float, Field(gt=0, le=1.5)] | None = None
+    shares: tuple[Annotated[float, Field(gt=0, le=1.5)], ...] = Field(
+        (), description="open: response time against offered rate, a window for each share of the capacity"
+    )
     steps: tuple[RateStep, ...] = ()
     p99_limit: Duration | None = Field(None, description="capacity: the limit on P99 response time")
     probe: Duration = Field(4.0, description="capacity: length of one step of the search")
@@ -213,13 +222,33 @@ class Window(FileModel):
     def _complete(self) -> Window:
         if self.mode == "closed" and self.duration is None:
             raise ValueError("a closed window needs `duration`")
-        if self.mode == "open" and not self.rate_steps:
-            raise ValueError("an open window needs `rate_rps` with `duration`, or `steps`")
+        rates = [self.rate_rps, self.capacity_share, self.shares or None, self.steps or None]
+        if self.mode == "open" and (
+            sum(r is not None for r in rates) != 1 or (self.duration is None and not self.steps)
+        ):
+            raise ValueError(
+                "an open window needs one of `rate_rps`, `capacity_share` or `shares` with `duration`, or `steps`"
+            )
         if self.mode == "capacity" and self.p99_limit is None:
             raise ValueError("a capacity window needs `p99_limit`")
         if self.mode != "closed" and len(self.connections) > 1:
             raise ValueError("only closed windows may name several numbers of connections")
         return self
+
+    @property
+    def needs_capacity(self) -> bool:
+        return self.capacity_share is not None or bool(self.shares)
+
+    def expanded(self) -> tuple[Window, ...]:
+        """A window for each of `shares`, named after it in percent; itself when it has none."""
+        if not self.shares:
+            return (self,)
+        return tuple(
+            self.model_copy(
+                update={"name": f"{self.name}-{share * 100:.0f}", "shares": (), "capacity_share": share}
+            )
+            for share in self.shares
+        )
 
     @property
     def rate_steps(self) -> tuple[tuple[float, float], ...]:
@@ -232,9 +261,9 @@ class Window(FileModel):
 
     @property
     def length_s(self) -> float:
-        """How long the window takes, a capacity search with its usual eight steps."""
-        if self.mode == "capacity":
-            return 8 * self.probe
+        """How long the window takes; of a capacity search, how long one probe does at usual rates."""
+        if self.rate_rps is None and self.mode == "capacity":
+            return self.probe
         return sum(d for _, d in self.rate_steps) if self.rate_steps else (self.duration or 0.0)
 
 
@@ -279,12 +308,20 @@ class MemoryProbe(FileModel):
 
 
 class Reload(FileModel):
-    """The routing table is changed so many times under a fixed open load."""
+    """The routing table is changed so many times under a fixed open load.
+
+    The service is told of every other change by a signal; the others it has to notice by itself.
+    """
 
     changes: int = Field(10, ge=1)
-    every: Duration = 1.0
+    every: Duration = Field(3.0, description="time between two changes")
     rate_rps: Annotated[float, Field(gt=0)] = 500.0
-    connections: int = Field(64, ge=1)
+    connections: int = Field(64, ge=1, le=65_536)
+
+    @property
+    def length_s(self) -> float:
+        """All changes, with the time between two before the first and after the last."""
+        return (self.changes + 1) * self.every
 
 
 class Promise(FileModel):
@@ -321,11 +358,19 @@ class Scenario(FileModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Scenario:
-        names = [w.name for w in self.windows]
+        names = [e.name for w in self.windows for e in w.expanded()]
         if len(set(names)) < len(names):
             raise ValueError("two windows have the same name")
         if self.kind == "load" and not self.windows:
             raise ValueError("a scenario of kind `load` needs `windows`")
+        for place, window in enumerate(self.windows):
+            before = {w.mode for w in self.windows[:place]}
+            if window.mode == "capacity" and "closed" not in before:
+                raise ValueError(f"window {window.name}: a closed window must come before a capacity window")
+            if window.needs_capacity and "capacity" not in before:
+                raise ValueError(
+                    f"window {window.name}: a capacity window must come before shares of capacity"
+                )
         unknown = [p.window for p in self.promises if p.window and p.window not in names]
         if unknown:
             raise ValueError(f"a promise names a window that is not here: {unknown[0]}")

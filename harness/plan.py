@@ -12,10 +12,13 @@ STANDARD_ROUNDS = 3
 FULL_ROUNDS = 5
 _OVERHEAD_S = 9.0
 """Start, two packs of conformance cases, priming the answers, drain, stop: about so long beside the load."""
-_OVERHEAD_WINDOW_S = 2.0
+_OVERHEAD_WINDOW_S = 1.5
 _SHORTEST_WINDOW_S = 3.0
 _QUICK_SCALE = 0.4
+_QUICK_WARMUP_S = 6.0
 _START_S = {"cold-start": 4.0}
+_FIRST_SEARCH_PROBES = 6
+_LATER_SEARCH_PROBES = 3
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def _arrange(
     twin: bool,
 ) -> Plan:
     rng = random.Random(options.seed)
-    scaled = [scale_scenario(s, scale, full=options.full) for s in scenarios]
+    scaled = [scale_scenario(s, scale, full=options.full, quick=options.quick) for s in scenarios]
     cases = [Case(t, s) for s in scaled for t in targets]
     if twin and targets:
         quickest_s = min(t.warmup_hint_s for t in targets)
@@ -92,30 +95,47 @@ def _arrange(
     for number in range(1, rounds + 1):
         order = list(cases)
         rng.shuffle(order)
-        trials += [PlannedTrial(c, number, p, estimate_s(c)) for p, c in enumerate(order)]
+        trials += [PlannedTrial(c, number, p, estimate_s(c, number)) for p, c in enumerate(order)]
     return Plan(tuple(trials), rounds, scale, options.seed)
 
 
-def scale_scenario(scenario: Scenario, scale: float, *, full: bool) -> Scenario:
-    """The scenario with windows of another length; those of the full protocol only if `full`."""
-    windows = tuple(_scale_window(w, scale) for w in scenario.windows if full or not w.only_full)
+def scale_scenario(scenario: Scenario, scale: float, *, full: bool = False, quick: bool = False) -> Scenario:
+    """The scenario with windows of another length; what belongs to the full protocol only if `full`.
+
+    A quick look has a short warm-up and searches no capacity, nor does it need one.
+    """
+    windows = tuple(
+        _scale_window(part, scale, full=full)
+        for window in scenario.windows
+        if (full or not window.only_full)
+        and not (quick and (window.mode == "capacity" or window.needs_capacity))
+        for part in window.expanded()
+    )
     changes: dict[str, object] = {"windows": windows}
+    if quick and scenario.warmup is not None:
+        longest_s = min(scenario.warmup.max, _QUICK_WARMUP_S)
+        changes["warmup"] = scenario.warmup.model_copy(
+            update={"min": min(scenario.warmup.min, longest_s), "max": longest_s}
+        )
     if scale < 1:
         starts = max(1, round(scenario.cold_start.starts * scale))
         changes["cold_start"] = scenario.cold_start.model_copy(update={"starts": starts})
     return scenario.model_copy(update=changes)
 
 
-def _scale_window(window: Window, scale: float) -> Window:
+def _scale_window(window: Window, scale: float, *, full: bool) -> Window:
     def shorter(duration_s: float) -> float:
         return min(duration_s, max(_SHORTEST_WINDOW_S, duration_s * scale))
 
     steps = tuple(s.model_copy(update={"duration": shorter(s.duration)}) for s in window.steps)
     duration = shorter(window.duration) if window.duration else None
-    return window.model_copy(update={"steps": steps, "duration": duration})
+    changes: dict[str, object] = {"steps": steps, "duration": duration}
+    if full and window.connections_full:
+        changes["connections"] = window.connections_full
+    return window.model_copy(update=changes)
 
 
-def estimate_s(case: Case) -> float:
+def estimate_s(case: Case, round_number: int = 1) -> float:
     """About how long a trial of the case takes; only shown, and used to fit a budget."""
     scenario = case.scenario
     if scenario.kind == "cold-start":
@@ -127,8 +147,12 @@ def estimate_s(case: Case) -> float:
     if scenario.warmup:
         warm_s = min(scenario.warmup.max, max(scenario.warmup.min, case.target.warmup_hint_s))
     if scenario.kind == "reload":
-        return _OVERHEAD_S + warm_s + (scenario.reload.changes + 2) * scenario.reload.every
-    lengths = sum(w.length_s * len(w.connections) + _OVERHEAD_WINDOW_S for w in scenario.windows)
+        return _OVERHEAD_S + warm_s + scenario.reload.length_s
+    searched = _FIRST_SEARCH_PROBES if round_number == 1 else _LATER_SEARCH_PROBES
+    lengths = sum(
+        (w.length_s + _OVERHEAD_WINDOW_S) * (searched if w.mode == "capacity" else len(w.connections))
+        for w in scenario.windows
+    )
     return _OVERHEAD_S + warm_s + lengths
 
 

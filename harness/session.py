@@ -20,6 +20,7 @@ from harness.model import JsonObject, PlannedTrial, Scenario, TargetSpec
 from harness.plan import Plan, PlanOptions, make_plan, repeat
 from harness.probes.placement import Placement
 from harness.progress import Progress, duration_text
+from harness.reload_trial import measure_reload
 from harness.store import RunFolder, new_run_id, write_json
 from harness.trial import Bench, Measure, Trial, run_trial
 
@@ -27,6 +28,7 @@ _MEASURES: Mapping[str, Measure] = {
     "load": measure_load,
     "cold-start": measure_cold_start,
     "memory": measure_memory,
+    "reload": measure_reload,
 }
 
 
@@ -319,4 +321,3 @@ def _shown(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-

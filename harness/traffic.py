@@ -28,6 +28,8 @@ _BAD_RECIPES = (
     TokenRecipe(mutate="flip-signature-bit"),
 )
 _DISTINCT_BAD = 60
+_ASKED_AGAIN = 20
+"""So many messages are sent once more, to see whether the bytes of their answers are always the same."""
 
 
 @dataclass(frozen=True)
@@ -38,30 +40,44 @@ class PrimedAnswer:
     body: bytes
 
 
-def prime(host: str, port: int, kit: Kit, scenario: Scenario, timeout_s: float = 10.0) -> list[PrimedAnswer]:
-    """Asks for each message of the corpus once and checks the answer against the oracle.
+@dataclass(frozen=True)
+class Primed:
+    """Answers to all messages. `varies`: the same as JSON, but not byte for byte, when asked again."""
+
+    answers: tuple[PrimedAnswer, ...]
+    varies: bool
+
+    @property
+    def check_every(self) -> int:
+        """The bytes of one answer in so many can be compared under load; 0: of none, only their length."""
+        return 0 if self.varies else 1_000
+
+
+def prime(host: str, port: int, kit: Kit, scenario: Scenario, timeout_s: float = 10.0) -> Primed:
+    """Asks for each message of the corpus and checks the answer against the oracle.
 
     Raises ConformanceError at the first wrong answer, LoadError when there is none.
     """
     maker = kit.maker
     setting = "none" if scenario.algorithm == "none" else scenario.algorithm.lower()
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
-    answers = []
     try:
-        for message in kit.messages[: scenario.traffic.messages]:
-            request = _ready(maker, message, setting)
-            answer = send(connection, request)
-            wrong = compare(request, answer)
-            if wrong:
-                raise ConformanceError(
-                    f"message {message.topic}: expected {wrong[0]}, got {wrong[1]}; nothing was measured"
-                )
-            answers.append(PrimedAnswer(message, answer.body))
+        requests = [(m, _ready(maker, m, setting)) for m in kit.messages[: scenario.traffic.messages]]
+        answers = [PrimedAnswer(message, _asked(connection, request)) for message, request in requests]
+        again = [_asked(connection, request) for _, request in requests[:_ASKED_AGAIN]]
     except (OSError, http.client.HTTPException) as error:
         raise LoadError(f"http://{host}:{port} stopped answering: {error}") from error
     finally:
         connection.close()
-    return answers
+    return Primed(tuple(answers), varies=again != [a.body for a in answers[:_ASKED_AGAIN]])
+
+
+def _asked(connection: http.client.HTTPConnection, request: ReadyRequest) -> bytes:
+    """The right answer's body. Raises ConformanceError for a wrong one."""
+    answer = send(connection, request)
+    if wrong := compare(request, answer):
+        raise ConformanceError(f"{request.target}: expected {wrong[0]}, got {wrong[1]}; nothing was measured")
+    return answer.body
 
 
 def _ready(maker: CaseMaker, message: Message, setting: str) -> ReadyRequest:
@@ -74,6 +90,7 @@ def contract_pool(
 ) -> RequestPool:
     """The contract's traffic: distinct tokens × messages, and the scenario's share of bad tokens."""
     builder = PoolBuilder(host, port)
+    also = [(503, UNAVAILABLE)] if scenario.expect_unavailable else []
     good = _tokens(kit.ring, scenario, [TokenRecipe()], scenario.traffic.tokens)
     accepted = []
     for number in range(max(len(good), len(answers))):
@@ -87,6 +104,7 @@ def contract_pool(
                 body=answer.message.body.encode(),
                 expect=200,
                 expected_body=None if scenario.kind == "reload" else answer.body,
+                also=also,
             )
         )
     bad = _tokens(kit.ring, scenario, _BAD_RECIPES, _DISTINCT_BAD) if scenario.traffic.bad_tokens else []
@@ -98,6 +116,7 @@ def contract_pool(
             headers=_headers(token),
             body=answers[n % len(answers)].message.body.encode(),
             expect=401,
+            also=also,
         )
         for n, token in enumerate(bad)
     ]

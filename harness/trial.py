@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, PlannedTrial
 from harness.probes.placement import Placement
+from harness.probes.samples import Row
 from harness.sampling import Sampler, sampling
 from harness.service import Placing, launch_settings, setting_of
 from harness.verify import cases_for
@@ -36,7 +37,11 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Bench:
-    """What stays the same for all trials of a run."""
+    """What stays the same for all trials of a run.
+
+    `capacities` is what the run has learnt: (scenario, target, window) → the capacity that its first search
+    found, in requests a second, so that later rounds search around it.
+    """
 
     run_id: str
     driver: Driver
@@ -50,6 +55,7 @@ class Bench:
     own_service: bool
     locustfile: bool
     generator: Callable[[], LoadGenerator]
+    capacities: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,6 +97,14 @@ class Trial:
     def keeps_contract(self) -> bool:
         """Whether this is a service of ours that the cases can be put to; a user's own service is not."""
         return self.planned.case.scenario.request is None and not self.bench.own_service
+
+    def note(self, text: str) -> None:
+        """Something that a reader of the figures has to know, though it does not spoil them."""
+        self.record.setdefault("notes", []).append(text)
+
+    def rows(self) -> Sequence[Row]:
+        """What was sampled until now; nothing where the target's processes cannot be seen."""
+        return self.sampler.rows() if self.sampler is not None else ()
 
     @property
     def artifact(self) -> Artifact:

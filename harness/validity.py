@@ -13,7 +13,9 @@ from harness.model import JsonObject
 from harness.probes.usage import Usage
 from harness.stats import checks
 from harness.stats.checks import Finding
-from harness.units import NS_PER_S
+from harness.units import NS_PER_MS, NS_PER_S
+
+_LATE_NS = NS_PER_MS
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def _open_only(facts: WindowFacts) -> Iterator[Finding]:
     yield checks.send_delay(
         delay.percentile(99), response.percentile(50), shared_core=facts.generator_shares_core
     )
-    yield checks.late_share(sum(row.late_1ms for row in facts.records.seconds), facts.counts.sent)
+    yield checks.late_share(delay.count_above(_LATE_NS), delay.count)
     intended_rps = facts.counts.intended / facts.plan.duration_s
     if intended_rps:
         yield checks.offered_rate(facts.counts.sent / facts.plan.duration_s, intended_rps)

@@ -33,6 +33,7 @@ class Prepared:
     wire_bytes: int
     expect: int
     expected_body: bytes | None
+    also: dict[int, str]
 
 
 def prepare(pool: RequestPool) -> tuple[Prepared, ...]:
@@ -48,7 +49,17 @@ def prepare(pool: RequestPool) -> tuple[Prepared, ...]:
         headers |= dict(line.split(": ", 1) for line in lines)
         expected = None if request.body is None else pool.bodies[request.body]
         prepared.append(
-            Prepared(request.kind, method, target, headers, body, len(wire), request.expect, expected)
+            Prepared(
+                kind=request.kind,
+                method=method,
+                target=target,
+                headers=headers,
+                body=body,
+                wire_bytes=len(wire),
+                expect=request.expect,
+                expected_body=expected,
+                also=dict(request.also),
+            )
         )
     return tuple(prepared)
 

@@ -33,7 +33,8 @@ class LoadPlan:
     `run` names this window only. `requests` is the absolute path of a request pool (None: the workers run a
     Locust file). `marker` is text in answers before a whole number, such as `"table_version":`, whose values
     are reported with the times at which each was seen. `threads` are data-plane threads of a native worker,
-    pinned to `cpus` in turn; `spin_us`: how long before an instant it stops sleeping. Raises LoadError.
+    pinned to `cpus` in turn; `spin_us`: how long before an instant it stops sleeping. The bytes of every
+    `check_every`-th answer are compared with the expected ones (0: of none). Raises LoadError.
     """
 
     run: str
@@ -108,9 +109,8 @@ def _checks(plan: LoadPlan) -> Iterable[tuple[bool, str]]:
     yield plan.connections < 1, f"connections {plan.connections} is under 1"
     yield plan.duration_s <= 0, f"duration_s {plan.duration_s} is not above 0"
     yield plan.timeout_ms < 1, f"timeout_ms {plan.timeout_ms} is under 1"
-    yield plan.check_every < 1, f"check_every {plan.check_every} is under 1"
     yield plan.threads < 1, f"threads {plan.threads} is under 1"
-    for name in ("think_time_us", "drain_ms", "spin_us", "seed"):
+    for name in ("think_time_us", "drain_ms", "check_every", "spin_us", "seed"):
         yield getattr(plan, name) < 0, f"{name} {getattr(plan, name)} is under 0"
     yield plan.cpus == (), "cpus is an empty list; leave it out for any"
     if plan.mode == "open":

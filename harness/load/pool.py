@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,30 @@ _WITH_BODY = {"POST", "PUT", "PATCH"}
 class PoolRequest:
     """One request: `parts` are joined to its bytes, `body` is the expected answer's (None: not looked at).
 
-    Both are indices into the pool. Answers to requests of one `kind` share a histogram.
+    Both are indices into the pool. Answers to requests of one `kind` share a histogram. `also` are other
+    statuses that are expected, whatever the body, each with the kind that such an answer counts as.
     """
 
     kind: str
     parts: tuple[int, ...]
     expect: int
     body: int | None
+    also: tuple[tuple[int, str], ...] = ()
+
+    def to_fields(self) -> dict[str, Any]:
+        """As it stands in the file, where keys of a map are text."""
+        fields: dict[str, Any] = {
+            "kind": self.kind,
+            "parts": self.parts,
+            "expect": self.expect,
+            "body": self.body,
+        }
+        return {**fields, "also": {str(status): kind for status, kind in self.also}} if self.also else fields
+
+    @classmethod
+    def from_fields(cls, fields: Any) -> PoolRequest:
+        also = tuple((int(status), str(kind)) for status, kind in fields.get("also", {}).items())
+        return cls(fields["kind"], tuple(fields["parts"]), fields["expect"], fields["body"], also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +75,13 @@ class RequestPool:
 
     def write(self, path: Path) -> None:
         """Raises LoadError when the file cannot be written."""
-        data = {"schema": SCHEMA, **asdict(self)}
+        data = {
+            "schema": SCHEMA,
+            "parts": self.parts,
+            "requests": [request.to_fields() for request in self.requests],
+            "bodies": self.bodies,
+            "order": self.order,
+        }
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(msgpack.packb(data))
@@ -74,13 +97,11 @@ class RequestPool:
                 raise LoadError(
                     f"request pool {path} has schema {data['schema']}; this program reads {SCHEMA}"
                 )
-            requests = tuple(
-                PoolRequest(r["kind"], tuple(r["parts"]), r["expect"], r["body"]) for r in data["requests"]
-            )
+            requests = tuple(PoolRequest.from_fields(fields) for fields in data["requests"])
             return cls(tuple(data["parts"]), requests, tuple(data["bodies"]), tuple(data["order"]))
         except OSError as error:
             raise LoadError(f"cannot read the request pool {path}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, msgpack.UnpackException) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, msgpack.UnpackException) as error:
             raise LoadError(f"{path} is not a request pool: {error!r}") from error
 
 
@@ -94,6 +115,8 @@ def _problems(pool: RequestPool) -> Iterable[str]:
             yield f"a request of kind {request.kind!r} lacks a part"
         if request.body is not None and not 0 <= request.body < len(pool.bodies):
             yield f"a request of kind {request.kind!r} expects a body that is not there"
+        if request.expect in dict(request.also):
+            yield f"a request of kind {request.kind!r} expects status {request.expect} twice"
 
 
 @dataclass
@@ -116,10 +139,12 @@ class PoolBuilder:
         kind: str = "accepted",
         expect: int = 200,
         expected_body: bytes | None = None,
+        also: Sequence[tuple[int, str]] = (),
     ) -> int:
         """Adds a request and returns its index, for `build`'s order.
 
-        `target` is a path with its query; Host (unless given) and Content-Length are added.
+        `target` is a path with its query; Host (unless given) and Content-Length are added. `also` are
+        other statuses that are expected, and the kinds that such answers count as.
         Raises LoadError for what cannot stand in an HTTP/1.1 request, or for a kind of other characters than
         letters, digits and `._/-`.
         """
@@ -128,7 +153,7 @@ class PoolBuilder:
         head = self._head(method, target, headers, len(body))
         parts = tuple(_index_of(part, self._parts) for part in (head, body) if part)
         expected = None if expected_body is None else _index_of(expected_body, self._bodies)
-        self._requests.append(PoolRequest(kind, parts, expect, expected))
+        self._requests.append(PoolRequest(kind, parts, expect, expected, tuple(also)))
         return len(self._requests) - 1
 
     def build(self, order: Sequence[int] | None = None) -> RequestPool:

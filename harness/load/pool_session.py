@@ -153,7 +153,8 @@ class PoolSession:
                 response.failure(reason)
         if self._inflight.pop(key, None) is not None:
             if reason is None:
-                self.recorder.completed(request.kind, intended_ns, free_ns, sent_ns, completed_ns)
+                kind = request.also.get(response.status_code, request.kind)
+                self.recorder.completed(kind, intended_ns, free_ns, sent_ns, completed_ns)
             else:
                 self.recorder.failed(request.kind, reason, intended_ns, completed_ns)
         self._look_idle()
@@ -166,12 +167,14 @@ class PoolSession:
         self._bytes_received += len(body)
         if self._marker is not None:
             self._note_marker(body)
+        if response.status_code in request.also:
+            return None
         if response.status_code != request.expect:
             return "status"
         if request.expected_body is not None:
             if len(body) != len(request.expected_body):
                 return "body"
-            if self.recorder.totals.sent % self.plan.check_every == 0:
+            if self.plan.check_every and self.recorder.totals.sent % self.plan.check_every == 0:
                 self._checked += 1
                 return None if body == request.expected_body else "body"
         return None

@@ -88,6 +88,12 @@ class Histogram:
             return None
         return self._value_at(percent)
 
+    def count_above(self, value_ns: int) -> int:
+        """How many samples took longer; those in the bucket of `value_ns` do not count."""
+        counts = self._counts()
+        first = int(np.searchsorted(_LAYOUT.lower_ns, value_ns, side="right"))
+        return int(counts[first:].sum())
+
     def curve(self, points_per_half: int = 10) -> tuple[CurvePoint, ...]:
         """Points for a plot: each halving of what lies above gets as many, up to the last one known."""
         percents: list[float] = []

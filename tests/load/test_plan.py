@@ -39,7 +39,7 @@ def test_a_message_comes_back_as_the_plan(fields: dict[str, Any]) -> None:
         ({"duration_s": 0}, "duration_s"),
         ({"timeout_ms": 0}, "timeout_ms"),
         ({"drain_ms": -1}, "drain_ms"),
-        ({"check_every": 0}, "check_every"),
+        ({"check_every": -1}, "check_every"),
         ({"threads": 0}, "threads"),
         ({"cpus": ()}, "cpus"),
         ({"steps": ((1.0, 1.0),)}, "no steps"),

@@ -1,0 +1,107 @@
+"""A capacity window: short open windows, each at the rate that the search asks for, judged at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from harness.capacity import Found, Limit, Probe, Search, Try, next_step
+from harness.model import JsonObject, Window
+from harness.stats.checks import Finding
+from harness.under_load import Offered, UnderLoad
+from harness.units import NS_PER_S
+from harness.window_record import window_record
+
+_SAMPLES = 1_200
+"""A P99 needs 1,000 samples; some requests are of another kind, and Poisson arrivals vary."""
+
+_LONGEST_PROBE_S = 30.0
+_ERRORS = "errors"
+"""The check that is one of the search's own limits, so that it invalidates no probe."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A finished search: its probes as offered, what was read off each, and the window's record."""
+
+    offered: tuple[Offered, ...]
+    record: JsonObject
+
+
+def search_capacity(load: UnderLoad, window: Window, peak_rps: float) -> Searched:
+    """Searches below the peak, or around what an earlier trial of this target has found.
+
+    The record is that of the probe at the capacity, with `capacity_rps`, `bound` and all `probes`. Raises
+    LoadError.
+    """
+    assert window.p99_limit is not None
+    trial = load.trial
+    case = trial.planned.case
+    key = (case.scenario.name, case.target.id, window.name)
+    limit = Limit(p99_ns=round(window.p99_limit * NS_PER_S))
+    known_rps = trial.bench.capacities.get(key)
+    search = Search.around(limit, known_rps) if known_rps else Search.below_peak(limit, peak_rps)
+    offered: list[Offered] = []
+    records: list[JsonObject] = []
+    probes: list[Probe] = []
+    while isinstance(step := next_step(search, probes), Try):
+        name = f"{window.name}/{len(probes) + 1:02d}"
+        offered.append(load.offer(_window_at(window, step.rate_rps), window.connections[0], name))
+        records.append(window_record(trial, offered[-1], trial.rows()))
+        probes.append(_read(step.rate_rps, records[-1]))
+    if step.capacity_rps is not None:
+        trial.bench.capacities.setdefault(key, step.capacity_rps)
+    return Searched(tuple(offered), _record(step, search, probes, records, known_rps))
+
+
+def _window_at(window: Window, rate_rps: float) -> Window:
+    duration_s = min(max(window.probe, _SAMPLES / rate_rps), max(window.probe, _LONGEST_PROBE_S))
+    return window.model_copy(update={"rate_rps": rate_rps, "duration": duration_s})
+
+
+def _read(rate_rps: float, record: JsonObject) -> Probe:
+    headline, requests = record["headline"], record["requests"]
+    times = record["latency"][headline["kind"]][headline["measure"]]
+    finished = requests["completed"] + requests["failures"]
+    wrong = [f["text"] for f in record["findings"] if f["ok"] is False and f["name"] != _ERRORS]
+    p99_ns = times and times["p99_ns"]
+    if p99_ns is None:
+        wrong.append("too few samples for a P99")
+    return Probe(rate_rps, p99_ns, requests["failures"] / finished if finished else None, tuple(wrong))
+
+
+def _record(
+    found: Found,
+    search: Search,
+    probes: Sequence[Probe],
+    records: Sequence[JsonObject],
+    known_rps: float | None,
+) -> JsonObject:
+    shown = next(
+        (
+            r
+            for p, r in zip(probes, records, strict=True)
+            if p.rate_rps == found.capacity_rps and p.holds(search.limit)
+        ),
+        records[-1],
+    )
+    finding = Finding("capacity", found.capacity_rps is not None, found.capacity_rps, None, "rps", found.text)
+    return {
+        **shown,
+        "findings": [*(shown["findings"] if finding.ok else ()), asdict(finding)],
+        "capacity_rps": found.capacity_rps,
+        "bound": found.bound,
+        "p99_limit_ns": search.limit.p99_ns,
+        "earlier_capacity_rps": known_rps,
+        "probes": [
+            {
+                "rate_rps": probe.rate_rps,
+                "p99_ns": probe.p99_ns,
+                "error_ratio": probe.error_ratio,
+                "holds": probe.holds(search.limit) if probe.judged else None,
+                "invalid_because": list(probe.invalid_because),
+                "folder": record["folder"],
+            }
+            for probe, record in zip(probes, records, strict=True)
+        ],
+    }

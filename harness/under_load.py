@@ -1,0 +1,124 @@
+"""A running service and the generator that loads it: how a window of a scenario becomes a plan and is offered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.drivers.base import RunningTarget
+from harness.load.plan import LoadPlan
+from harness.load.supervise import LoadGenerator, LoadResult, Progress
+from harness.model import Window
+from harness.traffic import contract_pool, own_pool, prime
+from harness.trial import Trial, info
+from harness.units import NS_PER_S
+
+
+@dataclass(frozen=True)
+class Offered:
+    """One window as it was offered; its records lie in `folder`, still undecoded.
+
+    `answered`: how many answers the service itself counted meanwhile, None where it does not count.
+    """
+
+    window: Window
+    connections: int
+    plan: LoadPlan
+    result: LoadResult
+    folder: Path
+    answered: int | None
+    end_unix_ns: int
+
+    @property
+    def completed_rps(self) -> float:
+        """Completed requests a second, those of the drain included: near enough to choose further rates by."""
+        return self.result.total("completed") / self.plan.duration_s
+
+
+@dataclass(frozen=True)
+class UnderLoad:
+    """What the windows of one trial have in common. `pool` is None when a Locust file makes the requests."""
+
+    trial: Trial
+    running: RunningTarget
+    generator: LoadGenerator
+    pool: Path | None
+    check_every: int
+    marker: str | None = None
+
+    def plan(self, window: Window, connections: int) -> LoadPlan:
+        """The window as the load generator understands it. The seed differs from round to round."""
+        trial = self.trial
+        case, placement = trial.planned.case, trial.bench.placement
+        return LoadPlan(
+            run=f"{trial.bench.run_id}/{case.id}/{trial.planned.round}/{window.name}-{connections}-{time.time_ns()}",
+            host=self.running.host,
+            port=self.running.port,
+            requests=None if self.pool is None else str(self.pool),
+            mode="closed" if window.mode == "closed" else "open",
+            connections=connections,
+            duration_s=window.length_s,
+            think_time_us=round(window.think_time * 1e6),
+            arrivals=window.arrivals,
+            steps=window.rate_steps,
+            seed=trial.bench.seed * 1_000 + trial.planned.round,
+            timeout_ms=round(case.scenario.timeout * 1_000),
+            drain_ms=round(case.scenario.timeout * 1_000),
+            check_every=self.check_every,
+            marker=self.marker,
+            cpus=placement.generator_cpus or None,
+        )
+
+    def offer(
+        self,
+        window: Window,
+        connections: int,
+        folder_name: str,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Offered:
+        """Offers the window and counts, on both sides, what was answered. Raises LoadError."""
+        folder = self.trial.folder / "windows" / folder_name
+        plan = self.plan(window, connections)
+
+        def tell(now: Progress) -> None:
+            self.trial.tell(
+                f"{folder_name}: second {now.second} of {plan.duration_s:.0f}, {now.completed:,} done"
+            )
+
+        before = _answered(self.running)
+        result = self.generator.offer(plan, folder, on_progress or tell)
+        end_unix_ns = result.start_unix_ns + round(plan.duration_s * NS_PER_S)
+        after = _answered(self.running)
+        answered = after - before if before is not None and after is not None else None
+        return Offered(window, connections, plan, result, folder, answered, end_unix_ns)
+
+
+def under_load(trial: Trial, running: RunningTarget, marker: str | None = None) -> UnderLoad:
+    """Makes the trial's requests ready. Raises ConformanceError when a message is not answered as it should be."""
+    generator = trial.bench.generator()
+    if trial.bench.locustfile:
+        return UnderLoad(trial, running, generator, None, 0, marker)
+    scenario = trial.planned.case.scenario
+    path = trial.files / "requests.msgpack"
+    if scenario.request is not None:
+        own_pool(running.host, running.port, scenario, scenario.request).write(path)
+        return UnderLoad(trial, running, generator, path, 0, marker)
+    trial.tell("one answer to each message, checked")
+    primed = prime(running.host, running.port, trial.bench.kit, scenario)
+    if primed.varies:
+        trial.note(
+            "the service does not always write the same bytes for the same answer, so under load the length "
+            "and status of answers were checked, not their bytes"
+        )
+    pool = contract_pool(
+        running.host, running.port, trial.bench.kit, scenario, primed.answers, trial.bench.seed
+    )
+    pool.write(path)
+    return UnderLoad(trial, running, generator, path, primed.check_every, marker)
+
+
+def _answered(running: RunningTarget) -> int | None:
+    value = (info(running.url) or {}).get("messages_answered")
+    return value if isinstance(value, int) else None

@@ -1,0 +1,115 @@
+"""One window's part of a trial's record: decoded when nothing is being measured, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from harness import figures
+from harness.load.plan import LoadPlan
+from harness.load.result import Measure, Recording, read_reports, write_latency_log, write_seconds
+from harness.model import JsonObject
+from harness.probes.samples import Row
+from harness.store import write_json
+from harness.traffic import ACCEPTED
+from harness.trial import Trial
+from harness.under_load import Offered
+from harness.validity import WindowFacts, findings, peak
+
+
+def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonObject:
+    """All figures of a window; histograms and per-second rows go to files of their own. Raises StoreError."""
+    records = _keep_raw(offered)
+    plan = offered.plan
+    totals = list(offered.result.totals.values())
+    counts = figures.counts(totals)
+    used = figures.span(rows, offered.result.start_unix_ns, offered.end_unix_ns)
+    measure: Measure = "service" if plan.mode == "closed" else "response"
+    headline = ACCEPTED if ACCEPTED in records.kinds else figures.ALL_KINDS
+    facts = WindowFacts(
+        plan=plan,
+        records=records,
+        counts=counts,
+        totals=offered.result.totals,
+        expected_workers=list(offered.result.workers),
+        problems=offered.result.problems,
+        answered_by_target=offered.answered,
+        usage=used,
+        target_cores=trial.budget_cores,
+        generator_shares_core=trial.bench.placement.sharing != "none",
+        host_network=trial.record["start"]["network_mode"] == "host",
+        errors_expected=trial.planned.case.scenario.expect_unavailable,
+        headline=headline,
+    )
+    return {
+        "name": offered.window.name,
+        "mode": offered.window.mode,
+        "folder": str(offered.folder.relative_to(trial.folder)),
+        "connections": offered.connections,
+        "intended_rps": _mean_rate(plan),
+        "capacity_share": offered.window.capacity_share,
+        "start_unix_ns": offered.result.start_unix_ns,
+        "end_unix_ns": offered.end_unix_ns,
+        "duration_s": plan.duration_s,
+        "requests": _requests(counts, offered.answered),
+        "throughput_rps": figures.throughput_rps(
+            completed_in_time(records, plan.duration_s), plan.duration_s
+        ),
+        "latency": figures.latencies(records),
+        "headline": {"kind": headline, "measure": measure},
+        "spikes": figures.spikes(records, headline, measure),
+        "cpu": figures.cpu(used, counts.completed, trial.budget_cores) if used else None,
+        "memory": figures.memory(used) if used else None,
+        "generator": figures.generator(totals, plan.duration_s),
+        "findings": findings(facts),
+        "peak": peak(facts),
+    }
+
+
+def completed_in_time(records: Recording, duration_s: float) -> int:
+    """Answers that came within the window itself, not in the drain after it."""
+    return sum(row.completed for row in records.seconds if row.second < duration_s)
+
+
+def _requests(counts: figures.Counts, answered: int | None) -> JsonObject:
+    return {
+        "intended": counts.intended,
+        "sent": counts.sent,
+        "completed": counts.completed,
+        "failures": counts.failures,
+        "failed": dict(counts.failed),
+        "dropped": counts.dropped,
+        "checked_bodies": counts.checked_bodies,
+        "by_kind": {k: dict(v) for k, v in counts.by_kind.items()},
+        "answered_by_target": answered,
+    }
+
+
+def _keep_raw(offered: Offered) -> Recording:
+    """Turns the workers' reports into the files that are kept, and gives what they hold."""
+    result, folder = offered.result, offered.folder
+    records = read_reports(folder / "reports.jsonl")
+    write_latency_log(folder / "latency.hlog", records, result.start_unix_ns)
+    write_seconds(folder / "seconds.csv", records.seconds)
+    (folder / "reports.jsonl").unlink()
+    write_json(
+        folder / "load.json",
+        {
+            "schema": 1,
+            "plan": asdict(offered.plan) | {"requests": None},
+            "start_unix_ns": result.start_unix_ns,
+            "schedule_sha256": result.schedule_sha256,
+            "workers": {k: dict(v) for k, v in result.workers.items()},
+            "totals": dict(result.totals),
+            "markers": dict(result.markers),
+            "problems": list(result.problems),
+            "answered_by_target": offered.answered,
+        },
+    )
+    return records
+
+
+def _mean_rate(plan: LoadPlan) -> float | None:
+    if not plan.steps:
+        return None
+    return sum(rate * length for rate, length in plan.steps) / plan.duration_s
