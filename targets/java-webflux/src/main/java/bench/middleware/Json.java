@@ -11,7 +11,7 @@ import tools.jackson.databind.cfg.CoercionInputShape;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.type.LogicalType;
 
-/** The one JSON dialect of the service: UTF-8, no type ever coerced into another, no null among the elements of a list or map. */
+/** The one JSON dialect of the service: no type ever coerced into another, no null in a list or a map. */
 final class Json {
 
     static final JsonMapper STRICT = JsonMapper.builder(JsonFactory.builder()

@@ -19,16 +19,14 @@ final class Signals {
         try {
             Class<?> signalType = Class.forName("sun.misc.Signal");
             Class<?> handlerType = Class.forName("sun.misc.SignalHandler");
-            InvocationHandler handler = (proxy, method, arguments) -> {
+            InvocationHandler handler = (self, method, arguments) -> {
                 action.run();
                 return null;
             };
-            signalType
-                    .getMethod("handle", signalType, handlerType)
-                    .invoke(
-                            null,
-                            signalType.getConstructor(String.class).newInstance(name),
-                            Proxy.newProxyInstance(handlerType.getClassLoader(), new Class<?>[] {handlerType}, handler));
+            Object signal = signalType.getConstructor(String.class).newInstance(name);
+            Object proxy =
+                    Proxy.newProxyInstance(handlerType.getClassLoader(), new Class<?>[] {handlerType}, handler);
+            signalType.getMethod("handle", signalType, handlerType).invoke(null, signal, proxy);
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException("this JVM has no sun.misc.Signal", e);
         }

@@ -45,7 +45,11 @@ record Token(Header header, byte[] claims, byte[] signature, byte[] text, int si
                 secondDot);
     }
 
-    /** The claims; null when they are the JSON null. Throws {@link tools.jackson.core.JacksonException} on others than an object. */
+    /**
+     * The claims; null when they are the JSON null.
+     *
+     * @throws tools.jackson.core.JacksonException when they are no JSON object, or a claim is of another type
+     */
     Claims readClaims() {
         return CLAIMS_READER.readValue(claims);
     }
