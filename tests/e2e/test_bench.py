@@ -25,7 +25,6 @@ def trials_of(harness: Harness) -> dict[str, Any]:
     return {str(p.parent): read_json(p) for p in sorted(harness.run_folder().glob("trials/*/*/*/trial.json"))}
 
 
-@pytest.mark.timeout(900)
 def test_a_smoke_bench_of_every_target_gives_figures_that_the_raw_files_bear_out(start: Start) -> None:
     harness = start(*SMOKE)
     code = harness.process.wait(800)
@@ -109,7 +108,7 @@ def test_a_target_that_dies_under_load_is_a_failed_trial_and_the_rest_go_on(star
     victim = service_of(harness)
     name = next(harness.run_folder().glob("trials/*/*/.*/windows")).parents[1].name
     os.kill(victim, signal.SIGKILL)
-    assert harness.process.wait(300) in (0, 3), harness.output
+    assert harness.process.wait(600) in (0, 3), harness.output
     statuses: dict[str, list[str]] = {t["case"]["target"]: [] for t in trials_of(harness).values()}
     for trial in trials_of(harness).values():
         statuses[trial["case"]["target"]].append(trial["status"])
@@ -180,7 +179,7 @@ def test_a_missing_toolchain_is_named_with_the_line_that_installs_it(start: Star
 def test_a_full_disk_ends_with_one_clear_message(start: Start, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk], check=False).returncode:
         pytest.skip("mounting is not permitted here")
     try:
         harness = start(*SMOKE, "--target", "go", "--out", str(disk / "results"))

@@ -13,7 +13,6 @@ from harness.catalogue import all_targets
 Start = Callable[..., Harness]
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("target", [t.name for t in all_targets()])
 def test_a_target_keeps_the_contract(start: Start, target: str) -> None:
     harness = start("verify", "--driver", "process", "--target", target)
