@@ -79,8 +79,11 @@ def loaded_peak(trial: Record) -> Value:
 
 
 _OPEN = frozenset({"open"})
-_THROUGHPUT = frozenset({"closed", "capacity"})
+_THROUGHPUT = frozenset({"closed"})
 
+CAPACITY_METRIC = Metric(
+    "capacity_rps", "capacity", "rps", "/s", "higher", at("capacity_rps"), frozenset({"capacity"})
+)
 WINDOW_METRICS = (
     Metric("throughput_rps", "requests", "rps", "/s", "higher", at("throughput_rps"), _THROUGHPUT),
     Metric("p50_ns", "P50", "ns", "ms", "lower", percentile("p50_ns"), _OPEN),
@@ -218,6 +221,7 @@ def level_metrics(connections: int) -> tuple[Metric, Metric]:
 HEADLINES = frozenset(
     {
         "throughput_rps",
+        "capacity_rps",
         "p99_ns",
         "cpu_ns_per_request",
         "ready_ns",
@@ -236,6 +240,8 @@ def why_missing(metric: str, trial: Record, window: Record | None) -> str:
         if found is None:
             return "no request was answered as expected"
         return f"needs {round(SAMPLES_ABOVE / (1 - _PERCENTS[metric] / 100)):,} requests, there were fewer"
+    if metric == "capacity_rps":
+        return "no rate that was tried kept within the limit"
     if metric == "spikes":
         return "needs three seconds with 20 requests each"
     if metric == "steady_at_s":

@@ -45,7 +45,8 @@ class Column:
 class Panel:
     """Columns that belong together: those of one window, or of the service as a whole.
 
-    Closed and open windows never share a panel.
+    Closed and open windows never share a panel. `rate_rps`: the highest rate that an open window offers, where
+    it is the same for all targets.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Panel:
     kind: PanelKind
     note: str
     columns: tuple[str, ...]
+    rate_rps: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from harness.model import JsonObject
 from harness.report import terminal
+from harness.report.html import Page, make_page
 from harness.report.markdown import to_markdown
 from harness.report.metrics import Record
 from harness.report.model import Summary, to_json
@@ -43,6 +44,12 @@ def write_all(run: RunFolder) -> tuple[JsonObject, dict[str, Path]]:
     for name, text in texts.items():
         paths[name] = run.path / f"summary.{name}"
         write_atomically(paths[name], text)
+    made = _page(shown)
+    paths["html"] = run.path / "report.html"
+    write_atomically(paths["html"], made.html)
+    for picture in made.pictures:
+        write_atomically(run.path / "charts" / f"{picture.name}.svg", picture.svg)
+        (run.path / "charts" / f"{picture.name}.png").write_bytes(picture.png)
     return to_json(shown.summary), paths
 
 
@@ -55,8 +62,14 @@ def render(run: RunFolder, format: str, console: Console) -> str | None:
         return _csv(shown)
     if format == "json":
         return _json(shown)
+    if format == "html":
+        return _page(shown).html
     terminal.print_tables(console, shown.summary)
     return None
+
+
+def _page(shown: Shown) -> Page:
+    return make_page(shown.run.path, shown.document, shown.trials, shown.summary)
 
 
 def _json(shown: Shown) -> str:

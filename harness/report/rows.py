@@ -112,8 +112,10 @@ def make_figure(measured: Measured, trials: Sequence[Record]) -> Figure:
 
 
 def _generator_bound(measured: Measured, trial: Record) -> bool:
-    """A closed window's throughput whose limit was not, or not surely, the target."""
+    """A closed window's throughput whose limit was not, or not surely, the target; a capacity found from below."""
     source = measured.source(trial)
+    if measured.metric.name == "capacity_rps":
+        return source is not None and source.get("bound") == "at least"
     if measured.metric.name != "throughput_rps" or source is None or source["mode"] != "closed":
         return False
     peak = source.get("peak")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.model import Window
 from harness.report import metrics
 from harness.report.metrics import Metric, Record
 from harness.report.model import (
@@ -131,33 +132,41 @@ def panels_of(scenario: Mapping[str, Any]) -> list[tuple[Panel, list[Measured]]]
         )
         shown = (*metrics.IDLE_METRICS, *held, *each)
         return [_panel("memory", "Memory by connections", "memory", note, shown)]
-    found = [_window_panel(w, scenario) for w in scenario["windows"]]
+    windows = [e for w in scenario["windows"] for e in Window.model_validate(w).expanded()]
+    found = [_window_panel(w, scenario) for w in windows]
     note = "RSS of all the service's processes: before, during and after the load; from start to first healthy answer"
     return [*found, _panel("service", "Memory and start", "service", note, metrics.SERVICE_METRICS)]
 
 
-def _window_panel(window: Mapping[str, Any], scenario: Mapping[str, Any]) -> tuple[Panel, list[Measured]]:
-    mode: PanelKind = window["mode"]
-    connections = ", ".join(f"{n:,}" for n in window["connections"])
-    if mode == "closed":
-        best = "the best of " if len(window["connections"]) > 1 else ""
-        title = f"{window['name']}: closed load, {best}{connections} connections"
-        note = "callers wait for each answer before they ask again, so these latencies flatter slow services"
-    else:
-        title = f"{window['name']}: open load, {_rate_text(window)}"
-        note = "requests arrive whether or not earlier ones were answered; response time from the intended instant"
+def _window_panel(window: Window, scenario: Mapping[str, Any]) -> tuple[Panel, list[Measured]]:
+    connections = ", ".join(f"{n:,}" for n in window.connections)
     shown = list(metrics.WINDOW_METRICS)
+    if window.mode == "closed":
+        best = "the best of " if len(window.connections) > 1 else ""
+        title = f"{window.name}: closed load, {best}{connections} connections"
+        note = "callers wait for each answer before they ask again, so these latencies flatter slow services"
+    elif window.mode == "capacity":
+        title = f"{window.name}: capacity, the highest open rate with P99 within {_ms_text(window.p99_limit)}"
+        note = "searched from the peak downwards; the other figures are those of the rate that was found"
+        shown.insert(0, metrics.CAPACITY_METRIC)
+    else:
+        title = f"{window.name}: open load, {_rate_text(window)}"
+        note = "requests arrive whether or not earlier ones were answered; response time from the intended instant"
     if scenario["expect_unavailable"]:
         shown.append(metrics.UNAVAILABLE_METRIC)
-    return _panel(window["name"], title, mode, note, shown, window=window["name"])
+    rate_rps = max((rate for rate, _ in window.rate_steps), default=None)
+    return _panel(window.name, title, window.mode, note, shown, window=window.name, rate_rps=rate_rps)
 
 
-def _rate_text(window: Mapping[str, Any]) -> str:
-    steps = window["steps"] or ([window] if window.get("rate_rps") else [])
-    rates = [f"{step['rate_rps']:,.0f}" for step in steps]
-    if not rates:
-        return "rate searched for"
-    return f"{rates[0]}/s" if len(set(rates)) == 1 else f"steps of {', '.join(dict.fromkeys(rates))}/s"
+def _ms_text(seconds: float | None) -> str:
+    return f"{(seconds or 0) * 1_000:g} ms"
+
+
+def _rate_text(window: Window) -> str:
+    if window.capacity_share is not None:
+        return f"{window.capacity_share:.0%} of each target's own capacity"
+    rates = dict.fromkeys(f"{rate:,.0f}" for rate, _ in window.rate_steps)
+    return f"{next(iter(rates))}/s" if len(rates) == 1 else f"steps of {', '.join(rates)}/s"
 
 
 def _panel(
@@ -167,10 +176,11 @@ def _panel(
     note: str,
     shown: Sequence[Metric],
     window: str | None = None,
+    rate_rps: float | None = None,
 ) -> tuple[Panel, list[Measured]]:
     measured = [Measured(m, _column(m, kind, window)) for m in shown]
     columns = tuple(m.column.key for m in measured)
-    return Panel(name=name, title=title, kind=kind, note=note, columns=columns), measured
+    return Panel(name=name, title=title, kind=kind, note=note, columns=columns, rate_rps=rate_rps), measured
 
 
 def _column(metric: Metric, kind: PanelKind, window: str | None) -> Column:

@@ -136,7 +136,11 @@ def _first_line(text: str) -> str:
     return text.splitlines()[0] if text else text
 
 
-def reload_texts(summary: Summary) -> list[str]:
-    """How each target takes up a changed routing table, once for the run."""
+def reloads(summary: Summary) -> list[tuple[str, str]]:
+    """(target, how it takes up a changed routing table), once for the run."""
     rows = {row.target: row for scenario in summary.scenarios for row in scenario.rows}
-    return [f"hot reload of {t}: {r.facts['reload']}" for t, r in rows.items() if "reload" in r.facts]
+    return [(target, row.facts["reload"]) for target, row in rows.items() if "reload" in row.facts]
+
+
+def reload_texts(summary: Summary) -> list[str]:
+    return [f"hot reload of {target}: {how}" for target, how in reloads(summary)]

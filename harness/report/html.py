@@ -1,0 +1,166 @@
+"""The page: one file that needs nothing else, made of the summary and the raw records behind it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.model import JsonObject
+from harness.report import page, wording
+from harness.report.charts.drawing import Picture, inlined
+from harness.report.charts.gallery import pictures
+from harness.report.charts.material import Material
+from harness.report.claims import claimed_order, judge_claims, read_published
+from harness.report.constraints import constraint_data
+from harness.report.glossary import find, read_glossary
+from harness.report.metrics import Record
+from harness.report.model import Summary
+from harness.report.palette import COLOURS, Look, looks
+from harness.report.rows import choose_trials
+from harness.report.trust import gather
+
+_HERE = Path(__file__).parent
+PRESETS = (
+    {"title": "a million a day", "limits": "rate=120&p99=100&memory=2048&cores=1"},
+    {"title": "1,000/s in 10 ms", "limits": "rate=1000&p99=10&memory=512&cores=1"},
+    {"title": "the published table", "limits": "rate=48200&p99=98&memory=32768&cores=16"},
+)
+FIELDS = (
+    {"name": "rate", "title": "wanted rate", "unit": "requests/s", "value": 120},
+    {"name": "p99", "title": "P99 within", "unit": "ms", "value": 100},
+    {"name": "memory", "title": "memory within", "unit": "MiB", "value": 2048},
+    {"name": "cores", "title": "cores", "unit": "cores", "value": 1},
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The report of one run: `html`, and the pictures in it by scenario."""
+
+    html: str
+    pictures: tuple[Picture, ...]
+
+
+def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary: Summary) -> Page:
+    """Raises StoreError when a raw record cannot be read."""
+    published = read_published()
+    chosen_looks = looks((c["target"] for c in run["cases"]), claimed_order(published))
+    drawn = {
+        s.name: _pictures(run_path, run, trials, summary, s.name, chosen_looks) for s in summary.scenarios
+    }
+    entries = read_glossary()
+    scenarios = [_scenario(s, chosen_looks, entries, drawn[s.name]) for s in summary.scenarios]
+    html = (
+        environment()
+        .get_template("report.html")
+        .render(
+            summary=summary,
+            heading=_heading(summary),
+            machine=wording.machine_text(summary.machine),
+            how=wording.run_text(summary),
+            cautions=wording.cautions(summary),
+            constraints=constraint_data(run, summary, chosen_looks),
+            presets=PRESETS,
+            fields=FIELDS,
+            scenarios=scenarios,
+            reloads=[{"target": t, "text": text} for t, text in wording.reloads(summary)],
+            claims=judge_claims(published, summary) if published else None,
+            trust=gather(trials),
+            notes=summary.notes,
+            command=shlex.join(summary.command) or "harness bench",
+            manifest=page.manifest_facts(run["manifest"]),
+            targets=page.target_facts(run["targets"], summary),
+            entries=entries,
+            glossary=lambda name: find(entries, name),
+            **static(),
+        )
+    )
+    return Page(html, tuple(p for found in drawn.values() for p in found))
+
+
+def _heading(summary: Summary) -> str:
+    names = list(dict.fromkeys(r.target for s in summary.scenarios for r in s.rows if not r.twin))
+    if len(names) == 1:
+        return f"What {names[0]} carries"
+    return (
+        f"{', '.join(names[:-1])} and {names[-1]} compared"
+        if 1 < len(names) <= 5
+        else f"{len(names)} targets compared"
+    )
+
+
+def _pictures(
+    run_path: Path,
+    run: JsonObject,
+    trials: Sequence[Record],
+    summary: Summary,
+    name: str,
+    chosen_looks: Mapping[str, Look],
+) -> list[Picture]:
+    scenario = next(s for s in summary.scenarios if s.name == name)
+    cases = [c for c in run["cases"] if c["scenario"] == name]
+    chosen = [choose_trials(case, trials, run["rounds"]) for case in cases]
+    return pictures(Material(run_path, scenario, chosen, chosen_looks))
+
+
+def _scenario(
+    scenario: Any, chosen_looks: Mapping[str, Look], entries: Any, drawn: Sequence[Picture]
+) -> dict[str, Any]:
+    tables = page.Tables(scenario, chosen_looks, entries)
+    return {
+        "name": scenario.name,
+        "question": scenario.question,
+        "overview": tables.overview(),
+        "panels": [tables.panel(p) for p in scenario.panels],
+        "ruler": wording.ruler_text(scenario),
+        "verdicts": wording.best_texts(scenario),
+        "remarks": page.remarks(scenario),
+        "promises": page.promises(scenario),
+        "pictures": [
+            {
+                "name": p.name,
+                "title": p.title,
+                "caption": p.caption,
+                "text": p.text,
+                "svg": Markup(inlined(p)),
+            }
+            for p in drawn
+        ],
+    }
+
+
+# --- templates and what is put into them as it is --------------------------------------------------------------
+
+
+@cache
+def environment() -> Environment:
+    """Templates of this package; everything that is not marked as markup is escaped."""
+    return Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def static() -> dict[str, Markup]:
+    """Our own styles and scripts, to stand in the page as they are."""
+    colours = "\n".join(
+        f"  --target-{n}: {c.light};\n  --target-{n}: light-dark({c.light}, {c.dark});"
+        for n, c in enumerate(COLOURS)
+    )
+    css = (_HERE / "static" / "report.css").read_text(encoding="utf-8")
+    return {
+        "css": Markup(f"{css}\n:root {{\n{colours}\n}}"),
+        "page_js": Markup((_HERE / "static" / "page.js").read_text(encoding="utf-8")),
+        "verdict_js": Markup((_HERE / "static" / "verdict.js").read_text(encoding="utf-8")),
+    }

@@ -1,0 +1,239 @@
+"""What the page's templates show, made ready: tables of cells, remarks, facts. No markup here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.report import wording
+from harness.report.glossary import Entry, find
+from harness.report.model import Column, Figure, Panel, Row, ScenarioSummary, Summary
+from harness.report.numbers import figure_text, interval_text, percent_text
+from harness.report.palette import Look
+
+_TERMS = {
+    "requests": "throughput",
+    "capacity": "capacity",
+    "P50": "P50",
+    "P90": "P90",
+    "P99": "P99",
+    "P99.9": "P99.9",
+    "CPU/req.": "CPU per request",
+    "spikes": "spike",
+    "jitter": "jitter",
+    "errors": "error",
+    "ready": "time to ready",
+    "idle": "memory idle",
+    "loaded": "loaded",
+    "peak": "peak",
+    "after": "after",
+    "steady at": "warm-up",
+    "idle RSS": "RSS",
+    "idle PSS": "PSS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's head; `term` is the anchor of what it means."""
+
+    title: str
+    unit: str
+    term: str | None
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell. `sort`: its value as text for sorting, empty when there is none; `why`: why it is missing."""
+
+    text: str
+    sort: str
+    interval: str = ""
+    why: str | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    name: str
+    slot: int
+    kind: str
+    last: bool
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    span: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    title: str
+    note: str
+    groups: tuple[Group, ...]
+    heads: tuple[Head, ...]
+    rows: tuple[TableRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Makes tables of one scenario's rows."""
+
+    scenario: ScenarioSummary
+    looks: Mapping[str, Look]
+    entries: Sequence[Entry]
+
+    def panel(self, panel: Panel) -> Table:
+        """All columns of one panel."""
+        return self._table(panel.title, panel.note, [("", panel.columns)])
+
+    def overview(self) -> Table:
+        """The columns that decide, of all panels; closed and open load under heads of their own."""
+        panels = self.scenario.panels
+        groups: list[tuple[str, Sequence[str]]] = [
+            *((p.name, [f"{p.name}/capacity_rps"]) for p in panels if p.kind == "capacity"),
+            *((f"{p.name} (closed)", [f"{p.name}/throughput_rps"]) for p in panels if p.kind == "closed"),
+        ]
+        if (reference := _reference(panels)) is not None:
+            skipped = (f"{reference.name}/throughput_rps", f"{reference.name}/rss_jitter_ratio")
+            groups.append((f"{reference.name} (open)", [c for c in reference.columns if c not in skipped]))
+        for panel in panels:
+            if panel.kind == "service":
+                memory = [c for c in panel.columns if c not in ("ready_ns", "steady_at_s")]
+                groups += [("memory", memory), ("start", ["ready_ns", "steady_at_s"])]
+            elif panel.kind not in ("closed", "open", "capacity"):
+                groups.append((panel.title, panel.columns))
+        return self._table(f"{self.scenario.name}: overview", "", groups)
+
+    def _table(self, title: str, note: str, groups: Sequence[tuple[str, Sequence[str]]]) -> Table:
+        starts = {columns[0] for _, columns in groups[1:] if columns}
+        keys = [key for _, columns in groups for key in columns]
+        columns = [self.scenario.columns[key] for key in keys]
+        heads = [self._head(c, starts) for c in columns]
+        heads += [Head("payload", "", None, "first text"), Head("trials", "valid", None)]
+        rows = [self._row(row, columns, starts) for row in self.scenario.rows]
+        if self.scenario.ruler_ratio:
+            rows.append(self._ruler(columns, starts))
+        named = len(groups) > 1
+        shown = (*(Group(name, len(cs)) for name, cs in groups), Group("", 2)) if named else ()
+        return Table(title, note, shown, tuple(heads), tuple(rows))
+
+    def _head(self, column: Column, starts: set[str]) -> Head:
+        entry = find(self.entries, _TERMS.get(column.title, column.title))
+        kind = "first" if column.key in starts else ""
+        return Head(column.title, column.display, entry.key if entry else None, kind)
+
+    def _row(self, row: Row, columns: Sequence[Column], starts: set[str]) -> TableRow:
+        cells = [_cell(row.figures[c.key], c, first=c.key in starts) for c in columns]
+        cells.append(Cell(row.facts.get("payload", "–"), "", kind="first text"))
+        cells.append(Cell(wording.valid_text(row), str(row.trials_valid)))
+        kind = " ".join(word for word, on in (("twin", row.twin), ("invalid", not row.valid)) if on)
+        return TableRow(wording.target_text(row), self.looks[row.target].slot, kind, row.twin, tuple(cells))
+
+    def _ruler(self, columns: Sequence[Column], starts: set[str]) -> TableRow:
+        """By how much the twins differ: no difference smaller than this is one."""
+        ratios = [self.scenario.ruler_ratio.get(c.key) for c in columns]
+        cells = [
+            Cell("" if r is None else f"± {percent_text(r)}", "", kind="first" if c.key in starts else "")
+            for r, c in zip(ratios, columns, strict=True)
+        ]
+        twin = next(r for r in self.scenario.rows if r.twin)
+        slot = self.looks[twin.target].slot
+        return TableRow("noise (twins differ)", slot, "ruler", True, (*cells, Cell("", ""), Cell("", "")))
+
+
+def _reference(panels: Sequence[Panel]) -> Panel | None:
+    """The open window that the overview shows: the last with a rate common to all."""
+    found = [p for p in panels if p.kind == "open" and p.rate_rps is not None]
+    return found[-1] if found else None
+
+
+def _cell(figure: Figure, column: Column, *, first: bool) -> Cell:
+    kind = " ".join(word for word, on in (("first", first), ("best", figure.best)) if on)
+    return Cell(
+        text=figure_text(figure, column.display),
+        sort="" if figure.centre is None else repr(figure.centre),
+        interval=interval_text(figure, column.display),
+        why=figure.missing,
+        kind=kind,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    text: str
+    bad: bool
+
+
+def remarks(scenario: ScenarioSummary) -> list[Remark]:
+    """Invalid rows and other things to know, then why figures are missing."""
+    found = [Remark(f"{t}: {text}", text.startswith("invalid")) for t, text in wording.row_remarks(scenario)]
+    return found + [Remark(f"– {c}: {why}", False) for c, why in wording.missing_remarks(scenario)]
+
+
+def promises(scenario: ScenarioSummary) -> list[dict[str, str]]:
+    names = {row.case: row.target for row in scenario.rows}
+    kinds = {True: "meets", False: "fails", None: ""}
+    shown = []
+    for promise in scenario.promises:
+        measured, promised, met = wording.promise_text(promise)
+        shown.append(
+            {
+                "item": promise.item,
+                "target": names[promise.row],
+                "measured": measured,
+                "promised": promised,
+                "met": met,
+                "kind": kinds[promise.met],
+            }
+        )
+    return shown
+
+
+def manifest_facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every field with its value, or why there is none."""
+    missing = manifest.get("missing") or {}
+    facts = []
+    for name, value in manifest.items():
+        if name in ("schema", "missing", "mitigations"):
+            continue
+        facts.append(
+            (
+                name.replace("_", " "),
+                _fact(value) if value is not None else f"– ({missing.get(name, 'unknown')})",
+            )
+        )
+    return facts
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(str(v) for v in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def target_facts(targets: Mapping[str, Any], summary: Summary) -> list[dict[str, Any]]:
+    """What each target is, and every choice that was made for it with its reason."""
+    rows = {row.target: row for s in summary.scenarios for row in s.rows}
+    shown = []
+    for name, target in targets.items():
+        row = rows.get(name)
+        facts = list(row.facts.items()) if row else []
+        facts += [(t["name"], f"{t['value']}: {t['reason']}") for t in target.get("tuning") or []]
+        facts.append(("content hash", str(target.get("content_hash"))))
+        shown.append(
+            {
+                "name": name,
+                "label": target.get("label", name),
+                "facts": [(n.replace("_", " "), v) for n, v in facts],
+            }
+        )
+    return shown
