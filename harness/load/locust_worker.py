@@ -88,7 +88,7 @@ class Worker:
 
     def _before_joining(self, runner: WorkerRunner) -> None:
         self._runner = runner
-        runner.register_message("bench_load", self._on_load, concurrent=True)
+        runner.register_message("bench_load", self._on_load)
         runner.register_message("bench_start", self._on_start)
         runner.register_message("bench_flush", self._on_flush)
 
@@ -99,9 +99,16 @@ class Worker:
     # --- what the master says -----------------------------------------------------------------------------
 
     def _on_load(self, msg: Message, **_: Any) -> None:
+        """Prepares beside the reading of messages, which must go on: heartbeats are among them."""
+        gevent.spawn(self._prepare, msg)
+
+    def _prepare(self, msg: Message) -> None:
         run = str(msg.data.get("run"))
         try:
             plan, share = LoadPlan.from_message(msg.data)
+            if isinstance(self._session, PoolSession):  # prepared, but never begun
+                self._session.connections.finish()
+                self._session = None
             session = FileSession(plan, self._stop_users) if self._has_file else PoolSession(plan, share)
             if isinstance(session, PoolSession):
                 self._user_class.client_pool = session.connections
@@ -190,10 +197,17 @@ class Worker:
 
 def _bench_user_class(worker: Worker) -> type[FastHttpUser]:
     class BenchUser(FastHttpUser):
+        def on_start(self) -> None:
+            """A redirection is an answer like any other: it is not followed."""
+            agent: Any = self.client.client
+            agent.redirect_response_codes = frozenset()
+
         @task
         def serve(self) -> None:
             if isinstance(worker.session, PoolSession):
                 worker.session.serve(self.client)
+            else:  # started by hand from the web page: there is nothing to offer
+                gevent.sleep(LOOK_ROUND_S)
 
     assert BenchUser.__name__ == BENCH_USER
     return BenchUser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, cast
 
@@ -134,23 +135,7 @@ class PoolSession:
         sent_ns = self.clock.now_ns() if self._arrivals is not None else intended_ns
         self.recorder.sent(request.kind, intended_ns, sent_ns, backlog=backlog, inflight=len(self._inflight))
         self._bytes_sent += request.wire_bytes
-        with client.request(
-            request.method,
-            request.target,
-            name=request.kind,
-            data=cast("str", request.body),  # bytes are sent as they are
-            headers=request.headers,
-            catch_response=True,
-            allow_redirects=False,
-        ) as response:
-            completed_ns = self.clock.now_ns()
-            reason = self._judge(request, response)
-            if reason is None and completed_ns - intended_ns > self._timeout_ns:
-                reason = "timeout"
-            if reason is None:
-                response.success()
-            else:
-                response.failure(reason)
+        reason, completed_ns = self._exchange(client, request, intended_ns)
         if self._inflight.pop(key, None) is not None:
             if reason is None:
                 kind = request.also.get(response.status_code, request.kind)
@@ -158,6 +143,31 @@ class PoolSession:
             else:
                 self.recorder.failed(request.kind, reason, intended_ns, completed_ns)
         self._look_idle()
+
+    def _exchange(
+        self, client: FastHttpSession, request: Prepared, intended_ns: int
+    ) -> tuple[Reason | None, int]:
+        """Sends and reads the answer; why it failed, if it did, and when it was over."""
+        try:
+            with client.request(
+                request.method,
+                request.target,
+                name=request.kind,
+                data=cast("str", request.body),  # bytes are sent as they are
+                headers=request.headers,
+                catch_response=True,
+            ) as response:
+                completed_ns = self.clock.now_ns()
+                reason = self._judge(request, response)
+                if reason is None and completed_ns - intended_ns > self._timeout_ns:
+                    reason = "timeout"
+                if reason is None:
+                    response.success()
+                else:
+                    response.failure(reason)
+        except HTTPException as error:  # what is no HTTP answer goes through Locust 2.43
+            return failure(error), self.clock.now_ns()
+        return reason, completed_ns
 
     def _judge(self, request: Prepared, response: Any) -> Reason | None:
         reason = failure(response.request_meta["exception"])
