@@ -1,5 +1,7 @@
 //! The request of the command line: from a URL, headers and bodies to the bytes that are sent. Pure.
 
+use std::collections::BTreeMap;
+
 use serde_bytes::ByteBuf;
 
 use crate::pool::{PoolFile, RequestEntry};
@@ -82,6 +84,7 @@ impl OwnRequest {
             parts: vec![*index],
             expect: self.expect,
             body: None,
+            also: BTreeMap::new(),
         });
         Ok(PoolFile { schema: 1, requests: requests.collect(), parts, bodies: Vec::new(), order })
     }

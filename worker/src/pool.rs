@@ -1,5 +1,7 @@
 //! The requests to send: parts of bytes that many requests share, read once and never changed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -51,6 +53,9 @@ pub struct RequestEntry {
     pub expect: u16,
     /// The body it should be answered with, as an index; nil: any.
     pub body: Option<u32>,
+    /// Other statuses that are expected, whatever the body: as text, with the kind such an answer counts as.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<String, String>,
 }
 
 /// A request, resolved.
@@ -68,6 +73,8 @@ pub struct Request {
     pub body: Option<usize>,
     /// A HEAD request, whose answer has no body.
     pub is_head: bool,
+    /// Other statuses that are expected, with the kinds such answers count as.
+    pub also: Vec<(u16, usize)>,
 }
 
 /// All requests of a window, checked: every index in it is valid.
@@ -195,11 +202,19 @@ fn resolve(
         return Err("it does not begin with a method".to_owned());
     }
     let is_head = method == "HEAD";
-    let kind = kinds.iter().position(|kind| kind.name == entry.kind).unwrap_or_else(|| {
-        kinds.push(Kind { name: entry.kind, method });
-        kinds.len() - 1
+    let mut index_of = |name: String| {
+        kinds.iter().position(|kind| kind.name == name).unwrap_or_else(|| {
+            kinds.push(Kind { name, method: method.clone() });
+            kinds.len() - 1
+        })
+    };
+    let kind = index_of(entry.kind);
+    let also = entry.also.into_iter().map(|(status, name)| match status.parse() {
+        Ok(status) if status != entry.expect => Ok((status, index_of(name))),
+        _ => Err(format!("{status:?} is no other status")),
     });
     Ok(Request {
+        also: also.collect::<Result<_, _>>()?,
         kind,
         parts: entry.parts,
         bytes,
@@ -223,8 +238,20 @@ pub(crate) mod tests {
                 bytes("HEAD / HTTP/1.1\r\n\r\n"),
             ],
             requests: vec![
-                RequestEntry { kind: "accepted".into(), parts: vec![0, 1], expect: 200, body: Some(0) },
-                RequestEntry { kind: "refused".into(), parts: vec![2], expect: 401, body: None },
+                RequestEntry {
+                    kind: "accepted".into(),
+                    parts: vec![0, 1],
+                    expect: 200,
+                    body: Some(0),
+                    also: BTreeMap::from([("503".into(), "unavailable".into())]),
+                },
+                RequestEntry {
+                    kind: "refused".into(),
+                    parts: vec![2],
+                    expect: 401,
+                    body: None,
+                    also: BTreeMap::new(),
+                },
             ],
             bodies: vec![bytes("answer")],
             order: vec![0, 0, 1],
@@ -241,13 +268,15 @@ pub(crate) mod tests {
         assert_eq!(pool.body(pool.request(0).body.unwrap()), b"answer");
         let kinds: Vec<_> =
             pool.kinds().iter().map(|kind| (kind.name.as_str(), kind.method.as_str())).collect();
-        assert_eq!(kinds, [("accepted", "POST"), ("refused", "HEAD")]);
+        assert_eq!(kinds, [("accepted", "POST"), ("unavailable", "POST"), ("refused", "HEAD")]);
+        assert_eq!(pool.request(0).also, [(503, 1)]);
+        assert_eq!(pool.request(1).kind, 2);
     }
 
     #[test]
     fn contradictions_are_told() {
         type Change = fn(&mut PoolFile);
-        let cases: [(Change, &str); 8] = [
+        let cases: [(Change, &str); 10] = [
             (|file| file.schema = 2, "schema 2"),
             (|file| file.order.clear(), "no order"),
             (|file| file.order.push(2), "the order names request 2 of 2"),
@@ -256,6 +285,11 @@ pub(crate) mod tests {
             (|file| file.requests[0].body = Some(1), "request 0: body 1 of 1"),
             (|file| file.parts[1].clear(), "request 0: part 1 is empty"),
             (|file| file.parts[0][0] = b'p', "request 0: it does not begin with a method"),
+            (|file| file.requests[0].expect = 503, "request 0: \"503\" is no other status"),
+            (
+                |file| drop(file.requests[0].also.insert("x".into(), "y".into())),
+                "request 0: \"x\" is no other",
+            ),
         ];
         for (change, message) in cases {
             let mut file = file();

@@ -116,11 +116,13 @@ impl DataPlane {
         let State::Busy(exchange) = &connection.state else { return };
         let request = self.spec.pool.request(exchange.request);
         let answer = &exchange.answer;
-        let has_status = connection.parser.head().is_some_and(|head| head.status == request.expect);
-        if !has_status {
+        let Some(status) = connection.parser.head().map(|head| head.status) else { return };
+        let is_usual = status == request.expect;
+        let alternative = || request.also.iter().find(|(other, _)| *other == status).map(|(_, kind)| *kind);
+        let Some(kind) = is_usual.then_some(request.kind).or_else(alternative) else {
             return self.fail(index, Failure::Status, now_ns);
-        }
-        if let Some(body) = request.body {
+        };
+        if is_usual && let Some(body) = request.body {
             let has_length = self.spec.pool.body(body).len() as u64 == answer.bytes || request.is_head;
             self.totals.checked_bodies += u64::from(answer.is_checked);
             if !has_length || !answer.is_equal {
@@ -133,8 +135,8 @@ impl DataPlane {
             sent_ns: exchange.sent_ns,
             completed_ns: now_ns,
         };
-        self.recorder.completed(request.kind, instants, answer.bytes);
-        self.totals.kinds[request.kind].completed += 1;
+        self.recorder.completed(kind, instants, answer.bytes);
+        self.totals.kinds[kind].completed += 1;
         self.totals.last_completed_ns = Some(now_ns - self.start_ns);
         self.in_flight -= 1;
         if self.marker.is_some() {
