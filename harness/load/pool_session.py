@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import gevent
 from gevent.event import Event
@@ -21,6 +21,14 @@ from harness.load.recorder import Reason, Recorder
 from harness.load.schedule import arrivals_ns, fingerprint
 from harness.load.worker_clock import Clock
 from harness.units import NS_PER_MS
+
+
+class _End(NamedTuple):
+    """How a request ended: the kind it counts as, why it failed (None: it did not), and when."""
+
+    kind: str
+    reason: Reason | None
+    at_ns: int
 
 
 class PoolSession:
@@ -135,19 +143,16 @@ class PoolSession:
         sent_ns = self.clock.now_ns() if self._arrivals is not None else intended_ns
         self.recorder.sent(request.kind, intended_ns, sent_ns, backlog=backlog, inflight=len(self._inflight))
         self._bytes_sent += request.wire_bytes
-        reason, completed_ns = self._exchange(client, request, intended_ns)
+        end = self._exchange(client, request, intended_ns)
         if self._inflight.pop(key, None) is not None:
-            if reason is None:
-                kind = request.also.get(response.status_code, request.kind)
-                self.recorder.completed(kind, intended_ns, free_ns, sent_ns, completed_ns)
+            if end.reason is None:
+                self.recorder.completed(end.kind, intended_ns, free_ns, sent_ns, end.at_ns)
             else:
-                self.recorder.failed(request.kind, reason, intended_ns, completed_ns)
+                self.recorder.failed(end.kind, end.reason, intended_ns, end.at_ns)
         self._look_idle()
 
-    def _exchange(
-        self, client: FastHttpSession, request: Prepared, intended_ns: int
-    ) -> tuple[Reason | None, int]:
-        """Sends and reads the answer; why it failed, if it did, and when it was over."""
+    def _exchange(self, client: FastHttpSession, request: Prepared, intended_ns: int) -> _End:
+        """Sends and reads the answer."""
         try:
             with client.request(
                 request.method,
@@ -166,8 +171,9 @@ class PoolSession:
                 else:
                     response.failure(reason)
         except HTTPException as error:  # what is no HTTP answer goes through Locust 2.43
-            return failure(error), self.clock.now_ns()
-        return reason, completed_ns
+            return _End(request.kind, failure(error), self.clock.now_ns())
+        kind = request.kind if reason else request.also.get(response.status_code, request.kind)
+        return _End(kind, reason, completed_ns)
 
     def _judge(self, request: Prepared, response: Any) -> Reason | None:
         reason = failure(response.request_meta["exception"])
