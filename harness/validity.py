@@ -37,7 +37,6 @@ class WindowFacts:
     target_cores: int
     generator_shares_core: bool
     host_network: bool
-    errors_expected: bool
     headline: str
 
 
@@ -64,7 +63,7 @@ def _always(facts: WindowFacts) -> Iterator[Finding]:
     answered = facts.counts.completed + facts.counts.answered_otherwise
     yield checks.counts_agree({"generator": answered, "target": facts.answered_by_target})
     finished = facts.counts.completed + facts.counts.failures
-    yield checks.errors(facts.counts.failures, finished, expected=facts.errors_expected)
+    yield checks.errors(facts.counts.failures, finished)
     yield checks.tcp_faults(_tcp_rises(facts), shared_namespace=facts.host_network)
     if facts.usage is not None:
         yield checks.throttling(facts.usage.throttled_ns)

@@ -38,7 +38,6 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
         target_cores=trial.budget_cores,
         generator_shares_core=trial.bench.placement.sharing != "none",
         host_network=trial.record["start"]["network_mode"] == "host",
-        errors_expected=trial.planned.case.scenario.expect_unavailable,
         headline=headline,
     )
     return {
