@@ -108,7 +108,7 @@ class StopResult:
         return f"exited with code {self.exit_code}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunningTarget(ABC):
     """A service that answered its health check. It ends with the context that started it.
 

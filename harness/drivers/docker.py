@@ -12,8 +12,10 @@ from pathlib import Path
 from harness.drivers.base import Artifact, Availability, LaunchSettings, OnLine, RunningTarget, StopResult
 from harness.drivers.build import tail
 from harness.drivers.cgroups import memory_groups_of
-from harness.drivers.container import ContainerRun, tar_of
-from harness.drivers.container_launch import (
+from harness.drivers.docker_container import ContainerRun, tar_of
+from harness.drivers.docker_engine import Container, Engine, EngineRefused
+from harness.drivers.docker_image import prepare_image
+from harness.drivers.docker_launch import (
     LOOPBACK,
     OWNER_LABEL,
     PORT_INSIDE,
@@ -21,9 +23,7 @@ from harness.drivers.container_launch import (
     Launch,
     plan_launch,
 )
-from harness.drivers.container_watchdog import watched
-from harness.drivers.engine import Container, Engine, EngineRefused
-from harness.drivers.image import prepare_image
+from harness.drivers.docker_watchdog import watched
 from harness.drivers.owner import Owner, marks
 from harness.drivers.readiness import LOG_LINES, failed_start, wait_until_ready
 from harness.errors import HarnessError, StartError
@@ -45,33 +45,28 @@ class _Attached:
     launch: Launch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunningContainer(RunningTarget):
     """A target started by the docker driver."""
 
-    attached: _Attached | None = None
+    attached: _Attached
 
     def is_alive(self) -> bool:
-        return self._attached.run.ended(0) is None
+        return self.attached.run.ended(0) is None
 
     def log_tail(self, lines: int = 20) -> str:
-        return self._attached.run.log_tail(lines)
+        return self.attached.run.log_tail(lines)
 
     def signal(self, number: signal.Signals) -> None:
         """SIGHUP first brings copied files up to date: they are what the service is to read again."""
         if not self.is_alive():
             return
-        if number == signal.SIGHUP and (copies := self._attached.launch.copies):
-            self._attached.container.put(tar_of(copies))
-        self._attached.container.signal(number.name)
+        if number == signal.SIGHUP and (copies := self.attached.launch.copies):
+            self.attached.container.put(tar_of(copies))
+        self.attached.container.signal(number.name)
 
     def stop(self, grace_s: float = GRACE_S) -> StopResult:
-        return self._attached.run.stop(grace_s)
-
-    @property
-    def _attached(self) -> _Attached:
-        assert self.attached is not None
-        return self.attached
+        return self.attached.run.stop(grace_s)
 
 
 class DockerDriver:

@@ -35,28 +35,23 @@ INHERITED = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR")
 CLEANUP_DEADLINE_S = 6.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunningProcess(RunningTarget):
     """A target started by the process driver."""
 
-    process: Supervised | None = None
-
-    @property
-    def _process(self) -> Supervised:
-        assert self.process is not None
-        return self.process
+    process: Supervised
 
     def is_alive(self) -> bool:
-        return self._process.wait(0) is None
+        return self.process.wait(0) is None
 
     def log_tail(self, lines: int = 20) -> str:
         return tail(self.log_path, lines)
 
     def signal(self, number: signal.Signals) -> None:
-        self._process.signal(number)
+        self.process.signal(number)
 
     def stop(self, grace_s: float = 3.0) -> StopResult:
-        return self._process.stop(grace_s)
+        return self.process.stop(grace_s)
 
 
 class ProcessDriver:
@@ -77,9 +72,7 @@ class ProcessDriver:
     def start(self, artifact: Artifact, settings: LaunchSettings) -> Iterator[RunningProcess]:
         port = free_port(HOST) if settings.port is None else settings.port
         if port_in_use(HOST, port):
-            raise StartError(
-                f"{artifact.target.id}: port {port} of {HOST} is in use; stop what listens there"
-            )
+            raise StartError(f"{artifact.target.id}: port {port} is in use; stop what listens there")
         group = self._memory_group(settings)
         command = Command(
             argv=artifact.command,

@@ -20,7 +20,7 @@ from docker.errors import DockerException
 
 from harness.drivers.base import LaunchSettings
 from harness.drivers.docker import DockerDriver
-from harness.drivers.engine import Engine
+from harness.drivers.docker_engine import Engine
 from harness.errors import BuildError, InfrastructureError, StartError, UsageError
 from harness.model import DockerSpec, TargetSpec
 
@@ -135,7 +135,7 @@ def test_signals_reach_the_container(launch: Any, eye: Any) -> None:
 
 
 def test_a_container_that_exits_early_fails_at_once_with_its_log(launch: Any, run_id: str) -> None:
-    how = r"tiny: exited with code 2 before.*\n.*\nPORT: bad value 'x'"
+    how = r"(?s)tiny: exited with code 2 before.*PORT: bad value 'x'"
     starting = launch(environment={"FAULT": "exit-early"}, ready_deadline_s=200.0)
     with pytest.raises(StartError, match=how), starting:
         pass

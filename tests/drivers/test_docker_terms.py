@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from harness.drivers.base import Artifact, LaunchSettings
-from harness.drivers.container_launch import plan_launch
-from harness.drivers.engine_terms import Facts, facts_of
+from harness.drivers.docker_launch import plan_launch
+from harness.drivers.docker_terms import Facts, facts_of
 from harness.errors import StartError
 from harness.model import TargetSpec
 

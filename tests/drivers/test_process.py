@@ -126,7 +126,7 @@ def test_a_command_that_does_not_exist_is_named(launch: Any, target: TargetSpec)
 def test_a_port_in_use_is_named(launch: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(StartError, match=f"port {port} of .* is in use"), launch(port=port):
+        with pytest.raises(StartError, match=f"port {port} is in use"), launch(port=port):
             pass
 
 

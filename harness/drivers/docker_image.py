@@ -8,8 +8,8 @@ from pathlib import Path
 from harness.drivers.base import Artifact, OnLine
 from harness.drivers.build import TAIL_LINES, tail
 from harness.drivers.content import content_hash
-from harness.drivers.engine import Engine, EngineRefused, context_files
-from harness.drivers.engine_terms import ImageBuild
+from harness.drivers.docker_engine import Engine, EngineRefused, context_files
+from harness.drivers.docker_terms import ImageBuild
 from harness.errors import BuildError, UsageError
 from harness.model import DockerSpec, TargetSpec
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from harness.drivers.base import StopResult
 from harness.drivers.build import tail
-from harness.drivers.engine import Container, Engine
-from harness.drivers.engine_terms import State
+from harness.drivers.docker_engine import Container, Engine
+from harness.drivers.docker_terms import State
 from harness.errors import InfrastructureError
 
 INSPECT_EVERY_S = 0.05

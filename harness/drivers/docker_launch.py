@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.drivers.base import Artifact, LaunchSettings, Limit
-from harness.drivers.engine_terms import ContainerOptions, Facts
+from harness.drivers.docker_terms import ContainerOptions, Facts
 from harness.drivers.owner import Owner
 from harness.drivers.readiness import free_port, port_in_use
 from harness.errors import StartError

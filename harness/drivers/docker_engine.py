@@ -21,7 +21,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from docker.utils.build import exclude_paths
 
 from harness.drivers.base import OnLine
-from harness.drivers.engine_terms import ContainerOptions, ImageBuild, State, facts_of
+from harness.drivers.docker_terms import ContainerOptions, ImageBuild, State, facts_of
 from harness.errors import BuildError, HarnessError, InfrastructureError
 
 CONNECT_DEADLINE_S = 5
@@ -40,7 +40,6 @@ class Engine:
     def __init__(self) -> None:
         self.address = os.environ.get("DOCKER_HOST") or _context_address()
         with self.errors("connecting"):
-            _knock(self.address)
             self._client = docker.DockerClient(
                 base_url=self.address,
                 timeout=CONNECT_DEADLINE_S,
@@ -100,12 +99,14 @@ class Engine:
                 use_config_proxy=True,
                 network_mode=None if self.facts.has_bridge else "host",
             )
-            for event in events:
+            error = None
+            for event in events:  # to the very end: only then is the connection free again
                 for line in str(event.get("stream") or event.get("status") or "").splitlines():
                     if line.strip():
                         on_line(line.rstrip())
-                if "error" in event:
-                    raise BuildError(str(event["error"]).strip())
+                error = error or event.get("error")
+        if error:
+            raise BuildError(str(error).strip())
 
     def create(self, options: ContainerOptions) -> Container:
         """Makes a container without starting it. Raises EngineRefused."""
@@ -156,6 +157,7 @@ class Engine:
     def errors(self, doing: str) -> Iterator[None]:
         """Turns the SDK's errors into ours. `doing` names what was asked of the engine."""
         try:
+            _knock(self.address)
             yield
         except APIError as error:
             raise EngineRefused(f"{doing}: {error.explanation or error}") from error
