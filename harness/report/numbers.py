@@ -74,8 +74,8 @@ def ratio_text(ratio: float) -> str:
 
 
 def percent_text(ratio: float) -> str:
-    """`1.3 %`."""
-    return f"{significant(ratio * 100, 2)} %"
+    """`1.3 %`; what is under a tenth is not told apart."""
+    return f"{significant(ratio * 100, 2)} %" if ratio >= 0.001 else "< 0.1 %"
 
 
 def gibibytes_text(value_bytes: int | None) -> str:

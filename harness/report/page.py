@@ -46,10 +46,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell. `sort`: its value as text for sorting, empty when there is none; `why`: why it is missing."""
+    """A cell. `sort`: its value for sorting, empty when missing, None for words; `why`: why it is missing."""
 
     text: str
-    sort: str
+    sort: str | None
     interval: str = ""
     why: str | None = None
     kind: str = ""
@@ -103,8 +103,8 @@ class Tables:
             groups.append((f"{reference.name} (open)", [c for c in reference.columns if c not in skipped]))
         for panel in panels:
             if panel.kind == "service":
-                memory = [c for c in panel.columns if c not in ("ready_ns", "steady_at_s")]
-                groups += [("memory", memory), ("start", ["ready_ns", "steady_at_s"])]
+                memory = ["idle_rss_bytes", "loaded_rss_bytes", "peak_rss_bytes", "jitter_ratio"]
+                groups += [("memory", memory), ("start", ["ready_ns"])]
             elif panel.kind not in ("closed", "open", "capacity"):
                 groups.append((panel.title, panel.columns))
         return self._table(f"{self.scenario.name}: overview", "", groups)
@@ -114,7 +114,7 @@ class Tables:
         keys = [key for _, columns in groups for key in columns]
         columns = [self.scenario.columns[key] for key in keys]
         heads = [self._head(c, starts) for c in columns]
-        heads += [Head("payload", "", None, "first text"), Head("trials", "valid", None)]
+        heads += [Head("payload", "", None, "first text"), Head("valid", "trials", None)]
         rows = [self._row(row, columns, starts) for row in self.scenario.rows]
         if self.scenario.ruler_ratio:
             rows.append(self._ruler(columns, starts))
@@ -129,7 +129,7 @@ class Tables:
 
     def _row(self, row: Row, columns: Sequence[Column], starts: set[str]) -> TableRow:
         cells = [_cell(row.figures[c.key], c, first=c.key in starts) for c in columns]
-        cells.append(Cell(row.facts.get("payload", "–"), "", kind="first text"))
+        cells.append(Cell(row.facts.get("payload", "–"), None, kind="first text"))
         cells.append(Cell(wording.valid_text(row), str(row.trials_valid)))
         kind = " ".join(word for word, on in (("twin", row.twin), ("invalid", not row.valid)) if on)
         return TableRow(wording.target_text(row), self.looks[row.target].slot, kind, row.twin, tuple(cells))
@@ -138,12 +138,12 @@ class Tables:
         """By how much the twins differ: no difference smaller than this is one."""
         ratios = [self.scenario.ruler_ratio.get(c.key) for c in columns]
         cells = [
-            Cell("" if r is None else f"± {percent_text(r)}", "", kind="first" if c.key in starts else "")
+            Cell("" if r is None else percent_text(r), "", kind="first" if c.key in starts else "")
             for r, c in zip(ratios, columns, strict=True)
         ]
         twin = next(r for r in self.scenario.rows if r.twin)
         slot = self.looks[twin.target].slot
-        return TableRow("noise (twins differ)", slot, "ruler", True, (*cells, Cell("", ""), Cell("", "")))
+        return TableRow("noise (twins differ)", slot, "ruler", True, (*cells, Cell("", None), Cell("", None)))
 
 
 def _reference(panels: Sequence[Panel]) -> Panel | None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.report.charts.drawing import End, Picture, label_ends, make_picture, plain_ticks
+from harness.report.charts.drawing import (
+    End,
+    Picture,
+    label_ends,
+    legend,
+    make_picture,
+    plain_ticks,
+)
 from harness.report.charts.material import Material, alpha, colour, name
 from harness.report.charts.records import Course, course
 from harness.report.palette import GRID, SOFT
@@ -25,8 +32,8 @@ def over_time(material: Material) -> Iterator[Picture]:
     yield make_picture(
         f"{start}-memory-over-time",
         "Memory over time",
-        "One trial of each target, from just after its start: idle, warm-up, the windows of load (shaded, those of the "
-        "first target), and after. A line that keeps rising would be a leak.",
+        "One trial of each target. Before 0: idle, conformance cases and warm-up, as long as each takes. Shaded: the "
+        "windows of load. A line that keeps rising would be a leak.",
         lambda axes: _draw_course(axes, found, memory=True),
     )
     yield make_picture(
@@ -71,10 +78,13 @@ def _draw_course(axes: Any, found: Sequence[tuple[Any, Any, Course]], *, memory:
             color=SOFT.light,
             fontsize=8.5,
         )
-    axes.set_xlim(left=0)
-    axes.set_xlabel("seconds since the first sample")
+    axes.margins(x=0.01)
+    axes.set_xlabel("seconds since the first window began")
     axes.set_ylabel("resident memory, MiB" if memory else "cores in use")
-    label_ends(axes, ends)
+    if memory:
+        label_ends(axes, ends)
+    else:
+        legend(axes, ends)
     return "; ".join(texts)
 
 

@@ -171,6 +171,20 @@ def label_ends(axes: Any, ends: Sequence[End]) -> None:
         )
 
 
+def legend(axes: Any, ends: Sequence[End]) -> None:
+    """Names above the picture, for lines that all end at one place."""
+    for number, end in enumerate(ends):
+        axes.annotate(
+            end.text,
+            (number / len(ends), 1.0),
+            xycoords="axes fraction",
+            xytext=(0, 18),
+            textcoords="offset points",
+            color=end.colour,
+            fontweight="bold",
+        )
+
+
 def plain_ticks(axis: Any) -> None:
     """Round figures on a logarithmic axis, written out; every power of ten, and 2 and 5 where there is room."""
     low, high = axis.get_view_interval()

@@ -18,7 +18,7 @@ from harness.units import NS_PER_S
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A trial's memory and CPU over time, from its first sample; warm-up and windows as (name, from, to) in s."""
+    """A trial's memory and CPU over time, in seconds since its first window began; windows as (name, from, to)."""
 
     seconds: tuple[float, ...]
     rss_bytes: tuple[int, ...]
@@ -61,8 +61,8 @@ def course(run_path: Path, trial: Record) -> Course | None:
         rows = [r for r in read_rows(lines) if r.rss_bytes is not None and not r.event]
     if len(rows) < 2:
         return None
-    start_ns = rows[0].unix_ns
     windows = trial.get("windows") or []
+    start_ns = windows[0]["start_unix_ns"] if windows else rows[0].unix_ns
     spans = [
         (
             str(w["name"]),

@@ -75,8 +75,8 @@
   /** @param {Element} about @returns {string} */
   function meaning(about) {
     if (about instanceof HTMLElement && about.dataset.why) return about.dataset.why;
-    const entry = document.getElementById((about.getAttribute("href") ?? "").slice(1));
-    return entry?.querySelector("dd")?.textContent?.trim() ?? "";
+    const term = about.getAttribute("data-term") ?? (about.getAttribute("href") ?? "").slice(1);
+    return document.getElementById(`${term}-text`)?.textContent?.trim() ?? "";
   }
 
   /** @param {Element} about */
@@ -96,7 +96,7 @@
     if (tip) tip.hidden = true;
   }
 
-  for (const about of document.querySelectorAll("a.term, button.why")) {
+  for (const about of document.querySelectorAll("a.term, button.why, button[data-term]")) {
     about.addEventListener("mouseenter", () => show(about));
     about.addEventListener("focus", () => show(about));
     about.addEventListener("mouseleave", hide);
