@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from service import BODY, Service
+from load.kinds import Offer, PlanMaker
+from load.service import BODY, Service
 
 from harness.load.plan import LoadPlan
 from harness.load.pool import PoolBuilder
 from harness.load.supervise import LOCUST, Engine, LoadGenerator, LoadResult, Progress, native
 
 NATIVE_WORKER = Path(__file__).parents[2] / ".build/worker/release/bench-worker"
-
-PlanMaker = Callable[..., LoadPlan]
-Offer = Callable[..., LoadResult]
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Offer
-from service import BODY, Service
+from load.kinds import Offer
+from load.service import BODY, Service
 
 from harness.errors import LoadError
 from harness.load.plan import LoadPlan

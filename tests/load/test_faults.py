@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import PlanMaker
-from service import Service
+from load.kinds import PlanMaker
+from load.service import Service
 
 from harness.errors import LoadError
 from harness.load.result import read_reports

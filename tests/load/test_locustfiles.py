@@ -7,8 +7,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import PlanMaker
-from service import Service
+from load.kinds import PlanMaker
+from load.service import Service
 
 from harness.errors import LoadError
 from harness.load.plan import LoadPlan

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Offer, PlanMaker
-from service import SLOW_S, Service
+from load.kinds import Offer, PlanMaker
+from load.service import SLOW_S, Service
 
 from harness.errors import LoadError
 from harness.load.result import disagreements, read_reports
