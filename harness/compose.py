@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.calibrate import run_calibration
 from harness.catalogue import ROOT
 from harness.drivers.base import Artifact, Driver
 from harness.drivers.docker import DockerDriver
@@ -124,6 +126,7 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
             own_service=request.url is not None,
             locustfile=request.locustfile is not None,
             generator=_generator(engine, placement, request.web_port),
+            calibrate=None if request.locustfile else _calibrate(placement),
             manifest=_manifest(name, placement),
         ),
         progress,
@@ -176,6 +179,31 @@ def _generator(
     engine: EngineChoice, placement: Placement, web_port: int | None
 ) -> Callable[[Path], AbstractContextManager[LoadGenerator]]:
     return lambda log_folder: engine.start(placement, log_folder, web_port)
+
+
+def _calibrate(placement: Placement) -> Callable[[LoadGenerator, Path, bool], JsonObject]:
+    null_server = BUILDS / "worker" / "release" / "null-server"
+
+    def calibrate(generator: LoadGenerator, folder: Path, quick: bool) -> JsonObject:
+        return run_calibration(generator, placement, null_server.resolve(), folder, quick=quick)
+
+    return calibrate
+
+
+def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick: bool = False) -> JsonObject:
+    """A calibration by itself, with a generator placed as a bench would place it. Raises HarnessError."""
+    placement = read_placement(profile)
+    _step_aside(placement)
+    BUILDS.mkdir(exist_ok=True)
+    engine = choose_engine(wanted, BUILDS, None, progress)
+    if engine.note:
+        progress.warn(engine.note)
+    progress.live("calibrating the load generator")
+    with tempfile.TemporaryDirectory(prefix="calibration-", dir=BUILDS) as name:
+        folder = Path(name)
+        with engine.start(placement, folder / "load", None) as generator:
+            found = _calibrate(placement)(generator, folder / "bouts", quick)
+    return found | {"engine": engine.name, "sharing": placement.sharing}
 
 
 def _manifest(driver: str, placement: Placement) -> Callable[[Mapping[str, Artifact]], JsonObject]:

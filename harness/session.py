@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.cold_start import measure_cold_start
 from harness.drivers.base import Artifact, Driver
-from harness.errors import BuildError, ExitCode, HarnessError, ToolchainMissing, UsageError, worst
+from harness.errors import BuildError, ExitCode, HarnessError, LoadError, ToolchainMissing, UsageError, worst
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
 from harness.load_trial import measure_load
@@ -59,6 +59,7 @@ class Tools:
     own_service: bool
     locustfile: bool
     generator: Callable[[Path], AbstractContextManager[LoadGenerator]]
+    calibrate: Callable[[LoadGenerator, Path, bool], JsonObject] | None
     manifest: Callable[[Mapping[str, Artifact]], JsonObject]
 
 
@@ -123,6 +124,11 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
             generator=keeper.get,
         )
         try:
+            if tools.calibrate is not None:
+                progress.live("calibrating the load generator")
+                document["calibration"] = _calibration(tools.calibrate, keeper, Path(workspace), options)
+                document["notes"] += document["calibration"].get("notes", [])
+                run.write_run(document)
             _run_rounds(bench, plan, run, keeper, progress)
             document["status"] = "complete"
         except KeyboardInterrupt:
@@ -140,6 +146,20 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
     document["manifest_after"] = tools.manifest(artifacts)
     run.write_run(document)
     return _outcome(options, run, plan, skipped, interrupted=interrupted)
+
+
+def _calibration(
+    calibrate: Callable[[LoadGenerator, Path, bool], JsonObject],
+    keeper: GeneratorKeeper,
+    workspace: Path,
+    options: BenchOptions,
+) -> JsonObject:
+    """What the generator measures of a server that is known; a failure of it is no reason to measure nothing."""
+    try:
+        return calibrate(keeper.get(), workspace / "calibration", options.plan.quick)
+    except LoadError as error:
+        keeper.discard()
+        return {"schema": 1, "bouts": [], "missing_because": str(error)}
 
 
 def prepare(
