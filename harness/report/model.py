@@ -45,8 +45,8 @@ class Column:
 class Panel:
     """Columns that belong together: those of one window, or of the service as a whole.
 
-    Closed and open windows never share a panel. `rate_rps`: the highest rate that an open window offers, where
-    it is the same for all targets.
+    Closed and open windows never share a panel. `rate_rps` and `mean_rate_rps`: the highest and the mean rate that
+    an open window offers, where they are the same for all targets. `connections`: of a window that has one number.
     """
 
     name: str
@@ -55,6 +55,9 @@ class Panel:
     note: str
     columns: tuple[str, ...]
     rate_rps: float | None = None
+    mean_rate_rps: float | None = None
+    duration_s: float | None = None
+    connections: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,9 +138,6 @@ def _notes(chosen: CaseTrials, shown: Sequence[Record]) -> tuple[str, ...]:
             peak = window.get("peak")
             if peak is not None and peak["ok"] is not True:
                 notes.append(f"{window['name']}: generator-bound, the target could do more; not ranked")
-        warmup = trial.get("warmup")
-        if warmup is not None and warmup["steady_at_s"] is None:
-            notes.append(f"never steady during warm-up ({warmup['verdict']})")
         notes += trial.get("notes") or []
     lost = len(chosen.trials) - len(chosen.valid)
     if chosen.is_valid and lost:

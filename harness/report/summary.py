@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.model import Window
@@ -154,8 +155,16 @@ def _window_panel(window: Window, scenario: Mapping[str, Any]) -> tuple[Panel, l
         note = "requests arrive whether or not earlier ones were answered; response time from the intended instant"
     if scenario["expect_unavailable"]:
         shown.append(metrics.UNAVAILABLE_METRIC)
-    rate_rps = max((rate for rate, _ in window.rate_steps), default=None)
-    return _panel(window.name, title, window.mode, note, shown, window=window.name, rate_rps=rate_rps)
+    panel, measured = _panel(window.name, title, window.mode, note, shown, window=window.name)
+    steps = window.rate_steps
+    offered = replace(
+        panel,
+        rate_rps=max((rate for rate, _ in steps), default=None),
+        mean_rate_rps=sum(rate * s for rate, s in steps) / window.length_s if steps else None,
+        duration_s=window.length_s,
+        connections=window.connections[0] if len(window.connections) == 1 else None,
+    )
+    return offered, measured
 
 
 def _ms_text(seconds: float | None) -> str:
@@ -176,11 +185,10 @@ def _panel(
     note: str,
     shown: Sequence[Metric],
     window: str | None = None,
-    rate_rps: float | None = None,
 ) -> tuple[Panel, list[Measured]]:
     measured = [Measured(m, _column(m, kind, window)) for m in shown]
     columns = tuple(m.column.key for m in measured)
-    return Panel(name=name, title=title, kind=kind, note=note, columns=columns, rate_rps=rate_rps), measured
+    return Panel(name=name, title=title, kind=kind, note=note, columns=columns), measured
 
 
 def _column(metric: Metric, kind: PanelKind, window: str | None) -> Column:

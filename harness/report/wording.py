@@ -66,17 +66,19 @@ def row_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
 
 
 def missing_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
-    """(column, sentence): why figures are missing; the same reason of several rows once."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for row in scenario.rows:
-        for key, figure in row.figures.items():
-            if figure.missing and row.trials_valid + len(row.reasons):
-                column = scenario.columns[key]
-                reasons.setdefault((column_text(column), figure.missing), []).append(target_text(row))
-    everyone = len(scenario.rows)
+    """(columns, sentence): why figures are missing, each reason once. Rows without any figure are left to theirs."""
+    rows = [r for r in scenario.rows if any(f.centre is not None for f in r.figures.values())]
+    lacking: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for key, column in scenario.columns.items():
+        reasons: dict[str, list[str]] = {}
+        for row in rows:
+            if why := row.figures[key].missing:
+                reasons.setdefault(why, []).append(target_text(row))
+        for why, who in reasons.items():
+            lacking.setdefault((why, tuple(who)), []).append(column_text(column))
     return [
-        (title, reason if len(rows) == everyone else f"{reason} ({', '.join(rows)})")
-        for (title, reason), rows in reasons.items()
+        (", ".join(columns), why if len(who) == len(rows) else f"{why} ({', '.join(who)})")
+        for (why, who), columns in lacking.items()
     ]
 
 
