@@ -15,6 +15,10 @@ _FIRST_SHARE_OF_PEAK = 0.85
 _WIDE_STEP = 1.2
 _WIDE_PROBES = 9
 _NARROW_PROBES = 5
+_LONGEST_STRIDE = 2.0
+_LOWEST_SHARE_OF_START = 0.05
+"""A rate under this would take long to probe, and say little: the limit does not fit the service or the machine."""
+
 _UNJUDGED_RATES = 2
 """With so many rates that nothing could be said of, there is no use in trying others."""
 
@@ -113,7 +117,10 @@ def next_step(search: Search, probes: Sequence[Probe]) -> Try | Found:
         return _given_up(low_rps, high_rps, probes)
     if low_rps is None:
         assert high_rps is not None
-        return Try(high_rps / _stride(search, len(failed | unjudged)))
+        rate_rps = high_rps / _stride(search, len(failed | unjudged))
+        if rate_rps < search.start_rps * _LOWEST_SHARE_OF_START:
+            return _given_up(low_rps, high_rps, probes)
+        return Try(rate_rps)
     if high_rps is not None:
         return Try(math.sqrt(low_rps * high_rps))
     return _upwards(search, low_rps, len(held))
@@ -129,8 +136,8 @@ def _upwards(search: Search, low_rps: float, held: int) -> Try | Found:
 
 
 def _stride(search: Search, count: int) -> float:
-    """Each step in the same direction is the square of the one before."""
-    return float(search.step ** (2 ** (count - 1)))
+    """Each step in the same direction is the square of the one before, up to a doubling."""
+    return min(_LONGEST_STRIDE, float(search.step ** (2 ** (count - 1))))
 
 
 def _closed(low_rps: float, high_rps: float, *, exact: bool) -> Found:

@@ -15,7 +15,7 @@ from harness.window_record import window_record
 _SAMPLES = 1_200
 """A P99 needs 1,000 samples; some requests are of another kind, and Poisson arrivals vary."""
 
-_LONGEST_PROBE_S = 30.0
+_LONGEST_PROBE_S = 12.0
 _ERRORS = "errors"
 """The check that is one of the search's own limits, so that it invalidates no probe."""
 
@@ -47,7 +47,7 @@ def search_capacity(load: UnderLoad, window: Window, peak_rps: float) -> Searche
     while isinstance(step := next_step(search, probes), Try):
         name = f"{window.name}/{len(probes) + 1:02d}"
         offered.append(load.offer(_window_at(window, step.rate_rps), window.connections[0], name))
-        records.append(window_record(trial, offered[-1], trial.rows()))
+        records.append(window_record(trial, offered[-1], trial.rows(offered[-1].end_unix_ns)))
         probes.append(_read(step.rate_rps, records[-1]))
     if step.capacity_rps is not None:
         trial.bench.capacities.setdefault(key, step.capacity_rps)

@@ -29,6 +29,8 @@ from harness.verify import cases_for
 
 _INFO_TIMEOUT_S = 10.0
 _IDLE_S = 1.5
+_ROWS_DEADLINE_S = 1.5
+_LOOK_ROUND_S = 0.05
 _SHOWN_DIFFERENCES = 5
 
 Told = Callable[[str], None]
@@ -102,9 +104,19 @@ class Trial:
         """Something that a reader of the figures has to know, though it does not spoil them."""
         self.record.setdefault("notes", []).append(text)
 
-    def rows(self) -> Sequence[Row]:
-        """What was sampled until now; nothing where the target's processes cannot be seen."""
-        return self.sampler.rows() if self.sampler is not None else ()
+    def rows(self, until_unix_ns: int = 0) -> Sequence[Row]:
+        """What was sampled, up to that instant at least, unless the sampler lags far behind.
+
+        Nothing where the target's processes cannot be seen.
+        """
+        if self.sampler is None:
+            return ()
+        deadline_s = time.monotonic() + _ROWS_DEADLINE_S
+        while not (rows := self.sampler.rows()) or rows[-1].unix_ns < until_unix_ns:
+            if time.monotonic() > deadline_s:
+                break
+            time.sleep(_LOOK_ROUND_S)
+        return rows
 
     @property
     def artifact(self) -> Artifact:

@@ -126,3 +126,10 @@ def test_a_service_that_holds_its_peak_has_at_least_that_capacity() -> None:
 def test_too_few_samples_for_a_p99_are_no_judgement() -> None:
     assert not Probe(100, None, 0.0).judged
     assert not Probe(100, None, 0.0).holds(LIMIT)
+
+
+def test_a_limit_far_from_what_the_service_does_is_given_up_soon() -> None:
+    found, probes = run(Search.below_peak(LIMIT, 10_000), lambda rate: Probe(rate, 20_000_000, 0.0))
+    assert (found.capacity_rps, found.bound) == (None, "none")
+    assert min(p.rate_rps for p in probes) >= 0.05 * 8_500
+    assert len(probes) <= 6
