@@ -52,17 +52,19 @@ class UnderLoad:
         """The window as the load generator understands it. The seed differs from round to round."""
         trial = self.trial
         case, placement = trial.planned.case, trial.bench.placement
+        # Users of a Locust file send when they like: there is no schedule to be late against.
+        closed = window.mode == "closed" or self.pool is None
         return LoadPlan(
             run=f"{trial.bench.run_id}/{case.id}/{trial.planned.round}/{window.name}-{connections}-{time.time_ns()}",
             host=self.running.host,
             port=self.running.port,
             requests=None if self.pool is None else str(self.pool),
-            mode="closed" if window.mode == "closed" else "open",
+            mode="closed" if closed else "open",
             connections=connections,
             duration_s=window.length_s,
             think_time_us=round(window.think_time * 1e6),
             arrivals=window.arrivals,
-            steps=window.rate_steps,
+            steps=() if closed else window.rate_steps,
             seed=trial.bench.seed * 1_000 + trial.planned.round,
             timeout_ms=round(case.scenario.timeout * 1_000),
             drain_ms=round(case.scenario.timeout * 1_000),

@@ -42,7 +42,7 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
     )
     return {
         "name": offered.window.name,
-        "mode": offered.window.mode,
+        "mode": "closed" if offered.plan.mode == "closed" else offered.window.mode,
         "folder": str(offered.folder.relative_to(trial.folder)),
         "connections": offered.connections,
         "intended_rps": _mean_rate(plan),

@@ -251,7 +251,8 @@ class LoadGenerator:
     def _next(self, wanted: str, deadline_s: float) -> dict[str, Any]:
         """The next event, which must be the one wanted. A worker's death meanwhile is a LoadError."""
         deadline = time.monotonic() + deadline_s
-        while (event := self._event()) is None:
+        # A quick worker's first report may overtake the master's word that the window has started.
+        while (event := self._event()) is None or event["event"] == "progress" != wanted:
             if dead := [worker for worker in self._workers if not worker.alive]:
                 raise LoadError(dead[0].obituary())
             if time.monotonic() > deadline:
