@@ -67,7 +67,7 @@ class Bout:
 
 _CEILING = Bout("ceiling", "none", "closed", 1.5)
 _FIXED = Bout("fixed 1 ms", "fixed:1ms", "open", 5.2)
-_BIMODAL = Bout("bimodal 1 / 10 ms", "bimodal:1ms,10ms,0.1", "open", 4.0)
+_BIMODAL = Bout("bimodal 1 / 10 ms", "bimodal:1ms,10ms,0.1", "open", 3.5)
 _STALLED = Bout("1 s stall", "stall:2500ms,1s", "open", 4.0, Stall(2_500 * NS_PER_MS, NS_PER_S))
 _QUICK_FIXED = Bout("fixed 1 ms", "fixed:1ms", "open", 2.0)
 

@@ -63,6 +63,10 @@ class NullServer:
             if stream is not None:
                 stream.close()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def finish(self) -> Histogram:
         """Ends it and gives its own histogram: from a request's last byte to its answer's first, in ns.
 
