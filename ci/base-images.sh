@@ -12,7 +12,9 @@ work=$root/.build/base-images
 label=bench.stand-in
 ca_bundle=/etc/ssl/certs/ca-certificates.crt
 debian=debian:bookworm-slim
+with_certificates=bench-stand-in-certificates
 with_tools=bench-stand-in-tools
+system_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export DOCKER_BUILDKIT=0 # the classic builder is what every engine has
 
 say() { printf 'base images: %s\n' "$*" >&2; }
@@ -27,8 +29,8 @@ is_current() { # IMAGE KEY: it is there, and either made of the same parts or no
 
 image_id() { docker image inspect --format '{{.Id}}' "$1"; }
 
-# IMAGE VERSION [FOLDER [TAR-OPTION...]] <DOCKERFILE: builds with FOLDER's content as ./toolchain, the CA bundle
-# beside it.
+# IMAGE VERSION [FOLDER [TAR-OPTION...]] <DOCKERFILE: builds with FOLDER's content as ./toolchain and the CA bundle
+# beside it. A change of any of these makes the image anew.
 stand_in() {
     local image=$1 version=$2 folder=${3:-} dockerfile made context
     shift $(($# < 3 ? $# : 3))
@@ -41,7 +43,7 @@ stand_in() {
     say "making $image ($version)"
     context=$(mktemp -d "$work/context.XXXXXX")
     printf '%s\n' "$dockerfile" >"$context/Dockerfile"
-    cp $ca_bundle "$context/ca-certificates.crt"
+    cp $ca_bundle "$context"
     tar --create -C "$context" Dockerfile ca-certificates.crt \
         ${folder:+--transform='s,^\./,toolchain/,S' "$@" -C "$folder" .} |
         docker build --network host --label "$label=$made" --tag "$image" - >"$context.log" 2>&1 ||
@@ -66,42 +68,44 @@ make_debian() {
     rm -rf "$tree"
 }
 
-make_tools() {
-    stand_in $with_tools "gcc and the CA bundle" <<EOF
+make_certificates() {
+    stand_in $with_certificates "the CA bundle" <<EOF
 FROM $debian
 COPY ca-certificates.crt $ca_bundle
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null && rm -rf /var/lib/apt/lists/*
-ENV SSL_CERT_FILE=$ca_bundle CURL_CA_BUNDLE=$ca_bundle CARGO_HTTP_CAINFO=$ca_bundle NODE_EXTRA_CA_CERTS=$ca_bundle
 EOF
 }
 
-make_go() {
-    local go_root
-    command -v go >/dev/null || { say "no go on this machine: no golang image"; return 0; }
-    go_root=$(go env GOROOT)
-    stand_in golang:1.26-bookworm "$(go version)" "$go_root" --exclude=./test --exclude=./doc <<EOF
+make_tools() {
+    stand_in $with_tools "gcc" <<EOF
+FROM $with_certificates
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null && rm -rf /var/lib/apt/lists/*
+ENV SSL_CERT_FILE=$ca_bundle CURL_CA_BUNDLE=$ca_bundle CARGO_HTTP_CAINFO=$ca_bundle
+EOF
+}
+
+make_go() { # IMAGE
+    command -v go >/dev/null || { say "no go on this machine: no $1"; return 0; }
+    stand_in "$1" "$(go version)" "$(go env GOROOT)" --exclude=./test --exclude=./doc <<EOF
 FROM $with_tools
 COPY toolchain /usr/local/go
-ENV GOPATH=/go GOTOOLCHAIN=local PATH=/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ENV GOPATH=/go GOTOOLCHAIN=local PATH=/go/bin:/usr/local/go/bin:$system_path
 WORKDIR /go
 EOF
 }
 
-make_rust() {
-    local sysroot
-    command -v rustc >/dev/null || { say "no rustc on this machine: no rust image"; return 0; }
-    sysroot=$(rustc --print sysroot)
-    stand_in rust:1.95-bookworm "$(rustc --version)" "$sysroot" --exclude=./share <<EOF
+make_rust() { # IMAGE
+    command -v rustc >/dev/null || { say "no rustc on this machine: no $1"; return 0; }
+    stand_in "$1" "$(rustc --version)" "$(rustc --print sysroot)" --exclude=./share <<EOF
 FROM $with_tools
 COPY toolchain /usr/local/rust
-ENV CARGO_HOME=/usr/local/cargo PATH=/usr/local/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ENV CARGO_HOME=/usr/local/cargo PATH=/usr/local/rust/bin:$system_path
 EOF
 }
 
-jdk_25() { # its folder
+jdk() { # VERSION: the folder of such a JDK
     local home
     for home in "${JAVA_HOME:-}" /usr/lib/jvm/*; do
-        if [ -x "$home/bin/javac" ] && [ ! -L "$home" ] && "$home/bin/javac" -version 2>&1 | grep -q '^javac 25'; then
+        if [ -x "$home/bin/javac" ] && [ ! -L "$home" ] && "$home/bin/javac" -version 2>&1 | grep -q "^javac $1\b"; then
             echo "$home"
             return
         fi
@@ -109,73 +113,87 @@ jdk_25() { # its folder
     return 1
 }
 
-make_java() {
-    local jdk maven version
-    jdk=$(jdk_25) || { say "no JDK 25 on this machine: no eclipse-temurin and maven images"; return 0; }
-    version=$("$jdk/bin/java" -version 2>&1 | head -n 1)
+make_java() { # IMAGE JDK-VERSION: a JDK even where only the runtime is asked for
+    local home
+    home=$(jdk "$2") || { say "no JDK $2 on this machine: no $1"; return 0; }
     # Links are followed: a packaged JDK keeps its certificates elsewhere.
-    stand_in eclipse-temurin:25-jre "$version" "$jdk" --dereference --exclude=./jmods --exclude='./lib/src.zip' --exclude=./man <<EOF
-FROM $debian
+    stand_in "$1" "$("$home/bin/java" -version 2>&1 | sed -n 2p)" "$home" --dereference \
+        --exclude=./lib/src.zip --exclude=./man ${3:+"$3"} <<EOF
+FROM $with_certificates
 COPY toolchain /opt/java/openjdk
-ENV JAVA_HOME=/opt/java/openjdk PATH=/opt/java/openjdk/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-EOF
-    command -v mvn >/dev/null || { say "no mvn on this machine: no maven image"; return 0; }
-    maven=$(dirname "$(dirname "$(readlink -f "$(command -v mvn)")")")
-    stand_in bench-stand-in-jdk "$version" "$jdk" --dereference --exclude='./lib/src.zip' --exclude=./man <<EOF
-FROM $with_tools
-COPY toolchain /opt/java/openjdk
-ENV JAVA_HOME=/opt/java/openjdk MAVEN_HOME=/usr/share/maven
-ENV PATH=/usr/share/maven/bin:/opt/java/openjdk/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-EOF
-    stand_in maven:3.9-eclipse-temurin-25 "$(mvn --batch-mode -Dstyle.color=never --version | sed -n 1p)" "$maven" --dereference <<EOF
-FROM bench-stand-in-jdk
-COPY toolchain /usr/share/maven
+ENV JAVA_HOME=/opt/java/openjdk PATH=/opt/java/openjdk/bin:$system_path
 EOF
 }
 
-make_bun() { # from its npm package, in the version that the target's Dockerfile names
-    local version machine package folder
-    version=$(sed -n 's,^FROM oven/bun:\([0-9.]*\).*,\1,p' "$root"/targets/*/Dockerfile | head -n 1)
-    [ -n "$version" ] || return 0
+make_maven() { # IMAGE JDK-VERSION
+    command -v mvn >/dev/null || { say "no mvn on this machine: no $1"; return 0; }
+    jdk "$2" >/dev/null || { say "no JDK $2 on this machine: no $1"; return 0; }
+    make_java "bench-stand-in-jdk:$2" "$2"
+    stand_in "$1" "$(mvn --batch-mode --version 2>/dev/null | sed -n '1s/\x1b\[[0-9;]*m//gp')" \
+        "$(dirname "$(dirname "$(readlink -f "$(command -v mvn)")")")" --dereference <<EOF
+FROM bench-stand-in-jdk:$2
+COPY toolchain /usr/share/maven
+ENV MAVEN_HOME=/usr/share/maven PATH=/usr/share/maven/bin:/opt/java/openjdk/bin:$system_path
+EOF
+}
+
+make_bun() { # IMAGE VERSION, from its npm package
+    local machine package folder
+    command -v npm >/dev/null || { say "no npm on this machine: no $1"; return 0; }
     case $(uname -m) in
         x86_64) machine=x64 ;;
         aarch64) machine=aarch64 ;;
-        *) say "no Bun for $(uname -m)"; return 0 ;;
+        *) say "no Bun for $(uname -m): no $1"; return 0 ;;
     esac
-    package=@oven/bun-linux-$machine@$version
-    folder=$work/bun-$version-$machine
+    package=@oven/bun-linux-$machine@$2
+    folder=$work/bun-$2-$machine
     if [ ! -x "$folder/package/bin/bun" ]; then
         rm -rf "$folder"
         mkdir -p "$folder"
         (cd "$folder" && npm pack --silent "$package" >/dev/null && tar -xf ./*.tgz && rm ./*.tgz)
     fi
-    for tag in "$version" "$version-slim"; do
-        stand_in "oven/bun:$tag" "$package" "$folder/package/bin" <<EOF
-FROM $debian
-COPY ca-certificates.crt $ca_bundle
+    stand_in "$1" "$package" "$folder/package/bin" <<EOF
+FROM $with_certificates
 COPY toolchain /usr/local/bin
 ENV NODE_EXTRA_CA_CERTS=$ca_bundle
 RUN ln -s bun /usr/local/bin/bunx && useradd --uid 1000 --create-home bun && mkdir /home/bun/app && chown bun:bun /home/bun/app
 WORKDIR /home/bun/app
 CMD ["bun"]
 EOF
-    done
 }
 
-make_python() { # for the drivers' own tests
-    stand_in python:3.11-slim-bookworm "Debian package" <<EOF
+make_python() { # IMAGE: Debian's Python, whatever its version
+    stand_in "$1" "Debian package" <<EOF
 FROM $debian
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 >/dev/null && rm -rf /var/lib/apt/lists/*
 CMD ["python3"]
 EOF
 }
 
+wanted() { # the images that Dockerfiles start from, other than stages of their own
+    awk '$1 == "FROM" { if (!($2 in stage)) print $2; if ($3 == "AS") stage[$4] }' \
+        "$root"/targets/*/Dockerfile "$root"/*/Dockerfile "$root"/tests/drivers/service/Dockerfile | sort -u
+}
+
+make() { # IMAGE
+    local tag=${1#*:}
+    case $1 in
+        "$debian") ;;
+        golang:*) make_go "$1" ;;
+        rust:*) make_rust "$1" ;;
+        eclipse-temurin:*-jre) make_java "$1" "${tag%%-*}" --exclude=./jmods ;;
+        maven:*-eclipse-temurin-*) make_maven "$1" "${tag##*-}" ;;
+        oven/bun:*) make_bun "$1" "${tag%%-*}" ;;
+        python:*) make_python "$1" ;;
+        *) say "no way is known to make $1" ;;
+    esac
+}
+
 docker version >/dev/null || { say "no Docker engine answers at ${DOCKER_HOST:-the default address}"; exit 1; }
 mkdir -p "$work"
 make_debian
+make_certificates
 make_tools
-make_go
-make_rust
-make_java
-make_bun
-make_python
+for image in $(wanted); do
+    make "$image"
+done

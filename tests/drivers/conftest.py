@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import urllib.request
 from collections.abc import Callable
@@ -105,6 +106,17 @@ class Eye:
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
         except OSError:
             return False
+
+    def group_runs(self, group: int) -> bool:
+        """Whether any process of a process group lives."""
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        return any(
+            self.runs(int(folder.name)) and os.getpgid(int(folder.name)) == group
+            for folder in Path("/proc").glob("[0-9]*")
+        )
 
     def marked(self, run_id: str) -> list[MarkedProcess]:
         return [m for m in marked_processes() if m.run_id == run_id]

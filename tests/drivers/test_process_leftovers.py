@@ -36,6 +36,21 @@ with driver.start(driver.prepare(target, print), settings) as running:
 """
 
 
+BUILDER = """
+import sys
+from pathlib import Path
+from harness.drivers.process import ProcessDriver
+from harness.model import ProcessSpec, TargetSpec
+
+folder = Path(sys.argv[1])
+compiling = ("sh", "-c", "echo $$; sleep 600 & wait")
+spec = ProcessSpec(build=(compiling,), run=("true",))
+target = TargetSpec(name="tiny", label="Tiny", language="Python", payload="tree", reload=None,
+                    process=spec, folder=folder)
+ProcessDriver(folder / "builds").prepare(target, lambda line: print(line, flush=True))
+"""
+
+
 @dataclass(frozen=True)
 class OtherHarness:
     """A second harness, with a target running."""
@@ -82,6 +97,18 @@ def test_nothing_outlives_a_killed_harness(fault: str, other_harness: Any, eye: 
     harness.kill()
     assert eye.eventually(lambda: not eye.runs(harness.pid))
     assert eye.eventually(lambda: eye.marked(run_id) == [])
+
+
+def test_a_build_ends_with_a_killed_harness(tmp_path: Path, eye: Any) -> None:
+    harness = subprocess.Popen(
+        [sys.executable, "-c", BUILDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert harness.stdout is not None
+    compiler = int(harness.stdout.readline())
+    assert os.getpgid(compiler) == compiler
+    harness.kill()
+    harness.communicate()
+    assert eye.eventually(lambda: not eye.group_runs(compiler))
 
 
 @pytest.mark.usefixtures("memory_groups_permitted")
