@@ -102,7 +102,9 @@ def _little(line: Line, workload: Workload) -> Iterator[Step]:
         yield Step(line.label, "Little's law", "holds" if holds else "contradiction", text)
     elif connections and line.closed:
         mean_ms = connections / line.throughput_rps * 1_000
-        text = f"{connections:,.0f} callers ÷ {_rate(line)} is a mean response time of {significant(mean_ms)} ms"
+        text = (
+            f"{connections:,.0f} callers ÷ {_rate(line)} is a mean response time of {significant(mean_ms)} ms"
+        )
         if line.p99_ms is None:
             yield Step(line.label, "Little's law", "implies", text)
             return

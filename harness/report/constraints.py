@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.model import JsonObject
-from harness.report.model import Figure, Row, ScenarioSummary, Summary
+from harness.report.model import Figure, Panel, Row, ScenarioSummary, Summary
 from harness.report.palette import Look
 
 
@@ -49,7 +49,8 @@ def _target(
         "loaded_bytes": _plain(row.figures["loaded_rss_bytes"]),
         "peak_bytes": _plain(row.figures["peak_rss_bytes"]),
         "latencies": sorted(
-            (found for s in alike for found in _latencies(s, row.target)), key=lambda found: found["rps"]
+            (found for s in alike for found in _latencies(s, row.target)),
+            key=lambda found: float(found["rps"]),
         ),
     }
 
@@ -77,8 +78,18 @@ def _latencies(scenario: ScenarioSummary, target: str) -> Iterator[JsonObject]:
     row = next((r for r in scenario.rows if r.target == target and not r.twin and r.valid), None)
     for panel in scenario.panels:
         figure = row.figures.get(f"{panel.name}/p99_ns") if row else None
-        if panel.kind == "open" and panel.rate_rps is not None and figure and figure.centre is not None:
-            yield {"rps": panel.rate_rps, "window": panel.name, "scenario": scenario.name, **_plain(figure)}
+        rate_rps = _rate_rps(row, panel) if row else None
+        if rate_rps is not None and figure and figure.centre is not None:
+            yield {"rps": rate_rps, "window": panel.name, "scenario": scenario.name, **_plain(figure)}
+
+
+def _rate_rps(row: Row, panel: Panel) -> float | None:
+    """The rate at which an open window's latencies were measured; a share of capacity differs by target."""
+    if panel.kind == "capacity":
+        return row.figures[f"{panel.name}/capacity_rps"].centre
+    if panel.kind != "open":
+        return None
+    return panel.rate_rps or row.figures[f"{panel.name}/throughput_rps"].centre
 
 
 def _plain(figure: Figure) -> JsonObject:

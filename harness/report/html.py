@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.calibrate import COLUMNS, calibration_rows
 from harness.model import JsonObject
 from harness.report import page, wording
 from harness.report.charts.drawing import Picture, inlined
@@ -73,6 +74,7 @@ def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary
             reloads=[{"target": t, "text": text} for t, text in wording.reloads(summary)],
             claims=judge_claims(published, summary) if published else None,
             trust=gather(trials),
+            calibration=_calibration(run),
             notes=summary.notes,
             command=shlex.join(summary.command) or "harness bench",
             manifest=page.manifest_facts(run["manifest"]),
@@ -134,6 +136,16 @@ def _scenario(
             for p in drawn
         ],
     }
+
+
+def _calibration(run: JsonObject) -> dict[str, Any]:
+    """The generator's own errors as a table, or why there is none."""
+    found = run.get("calibration")
+    if not found or not found.get("bouts"):
+        why = (found or {}).get("missing_because") or "the generator was not calibrated in this run"
+        return {"heads": (), "rows": (), "missed": (), "why": why}
+    missed = [text for bout in found["bouts"] for text in bout["missed"]]
+    return {"heads": COLUMNS, "rows": calibration_rows(found), "missed": missed, "why": None}
 
 
 # --- templates and what is put into them as it is --------------------------------------------------------------

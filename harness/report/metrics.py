@@ -98,6 +98,9 @@ WINDOW_METRICS = (
     ),
 )
 
+AT_CAPACITY_METRICS = tuple(
+    m for m in WINDOW_METRICS if m.name.endswith("_ns") or m.name in ("cpu_ns_per_request", "error_ratio")
+)
 UNAVAILABLE_METRIC = Metric("unavailable_ratio", "503", "ratio", "%", None, unavailable_ratio, relative=False)
 
 SERVICE = frozenset({"service"})
@@ -154,6 +157,31 @@ COLD_START_METRICS = (
     Metric("authorised_median_ns", "authorised", "ns", "ms", "lower", _starts("authorised_ns", median), COLD),
     Metric("authorised_max_ns", "slowest auth.", "ns", "ms", "lower", _starts("authorised_ns", max)),
     Metric("stop_median_s", "stop", "s", "s", "lower", _starts("stop_s", median), relative=False),
+)
+
+
+def _changes(
+    name: str, told: str | None, choose: Callable[[list[float]], float]
+) -> Callable[[Record], Value]:
+    """Of the changes of the routing table that the service was told of, or had to notice (None: of all)."""
+
+    def read(trial: Record) -> Value:
+        changes = (trial.get("reload") or {}).get("changes") or []
+        values = [float(c[name]) for c in changes if told in (None, c["told"]) and c[name] is not None]
+        return choose(values) if values else None
+
+    return read
+
+
+RELOAD = frozenset({"reload"})
+RELOAD_METRICS = (
+    Metric("reload_failures", "failed", "count", "", "lower", at("reload", "failures"), relative=False),
+    Metric("taken_up", "taken up", "count", "", "higher", at("reload", "taken_up"), relative=False),
+    Metric("told_ns", "when told", "ns", "ms", "lower", _changes("first_new_ns", "signal", median), RELOAD),
+    Metric("noticed_ns", "when not", "ns", "ms", "lower", _changes("first_new_ns", "file", median), RELOAD),
+    Metric("settled_ns", "last old", "ns", "ms", "lower", _changes("last_old_ns", None, max)),
+    Metric("p99_around_ns", "P99 around", "ns", "ms", "lower", at("reload", "p99_around_ns"), RELOAD),
+    Metric("p99_rest_ns", "P99 else", "ns", "ms", "lower", at("reload", "p99_rest_ns")),
 )
 
 MEMORY = frozenset({"memory"})
@@ -228,6 +256,8 @@ HEADLINES = frozenset(
         "loaded_rss_bytes",
         "ready_median_ns",
         "authorised_median_ns",
+        "told_ns",
+        "noticed_ns",
     }
 )
 """The few metrics that stand for the rest."""

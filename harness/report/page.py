@@ -105,7 +105,7 @@ class Tables:
             if panel.kind == "service":
                 memory = ["idle_rss_bytes", "loaded_rss_bytes", "peak_rss_bytes", "jitter_ratio"]
                 groups += [("memory", memory), ("start", ["ready_ns"])]
-            elif panel.kind not in ("closed", "open", "capacity"):
+            elif panel.kind in ("cold-start", "memory", "reload"):
                 groups.append((panel.title, panel.columns))
         return self._table(f"{self.scenario.name}: overview", "", groups)
 

@@ -101,7 +101,7 @@ def _scenario(run: Mapping[str, Any], name: str, trials: Sequence[Record]) -> Sc
     cases = [c for c in run["cases"] if c["scenario"] == name]
     chosen = [choose_trials(case, own, run["rounds"]) for case in cases]
     rows = [make_row(c, measured, run["targets"].get(c.case["target"], {})) for c in chosen]
-    judged = judge(rows, chosen, measured)
+    judged = judge(rows, chosen, measured, [panel for panel, _ in panels])
     return ScenarioSummary(
         name=name,
         question=scenario["question"],
@@ -133,10 +133,34 @@ def panels_of(scenario: Mapping[str, Any]) -> list[tuple[Panel, list[Measured]]]
         )
         shown = (*metrics.IDLE_METRICS, *held, *each)
         return [_panel("memory", "Memory by connections", "memory", note, shown)]
+    if scenario["kind"] == "reload":
+        return _reload_panels(scenario)
     windows = [e for w in scenario["windows"] for e in Window.model_validate(w).expanded()]
     found = [_window_panel(w, scenario) for w in windows]
+    return [*found, _service_panel()]
+
+
+def _service_panel() -> tuple[Panel, list[Measured]]:
     note = "RSS of all the service's processes: before, during and after the load; from start to first healthy answer"
-    return [*found, _panel("service", "Memory and start", "service", note, metrics.SERVICE_METRICS)]
+    return _panel("service", "Memory and start", "service", note, metrics.SERVICE_METRICS)
+
+
+def _reload_panels(scenario: Mapping[str, Any]) -> list[tuple[Panel, list[Measured]]]:
+    spec = scenario["reload"]
+    title = f"{spec['changes']} changes of the routing table under {spec['rate_rps']:,.0f}/s"
+    note = (
+        "requests that failed; changes taken up; from a change to the first answer by the new table, when the service "
+        "was told by a signal and when it had to notice; the last answer by an old table; P99 around changes and else"
+    )
+    window = Window(
+        name="reload",
+        mode="open",
+        rate_rps=spec["rate_rps"],
+        duration=(spec["changes"] + 1) * spec["every"],
+        connections=(spec["connections"],),
+    )
+    changes = _panel("changes", title, "reload", note, metrics.RELOAD_METRICS)
+    return [changes, _window_panel(window, scenario), _service_panel()]
 
 
 def _window_panel(window: Window, scenario: Mapping[str, Any]) -> tuple[Panel, list[Measured]]:
@@ -147,9 +171,9 @@ def _window_panel(window: Window, scenario: Mapping[str, Any]) -> tuple[Panel, l
         title = f"{window.name}: closed load, {best}{connections} connections"
         note = "callers wait for each answer before they ask again, so these latencies flatter slow services"
     elif window.mode == "capacity":
-        title = f"{window.name}: capacity, the highest open rate with P99 within {_ms_text(window.p99_limit)}"
+        title = f"{window.name}: the highest open rate with P99 within {_ms_text(window.p99_limit)}"
         note = "searched from the peak downwards; the other figures are those of the rate that was found"
-        shown.insert(0, metrics.CAPACITY_METRIC)
+        shown = [metrics.CAPACITY_METRIC, *metrics.AT_CAPACITY_METRICS]
     else:
         title = f"{window.name}: open load, {_rate_text(window)}"
         note = "requests arrive whether or not earlier ones were answered; response time from the intended instant"

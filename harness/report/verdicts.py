@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.report.model import Column, Comparison, Row
+from harness.report.model import Column, Comparison, Panel, Row
 from harness.report.rows import CaseTrials, Measured
 from harness.stats.compare import Comparison as Compared
 from harness.stats.compare import Pair, compare, noise_ruler
@@ -20,7 +20,13 @@ class Judged:
     ruler_ratio: dict[str, float]
 
 
-def judge(rows: Sequence[Row], chosen: Sequence[CaseTrials], measured: Sequence[Measured]) -> Judged:
+NEAR_CAPACITY_RATIO = 0.8
+"""Above this share of a target's capacity its latency is shown, not ranked."""
+
+
+def judge(
+    rows: Sequence[Row], chosen: Sequence[CaseTrials], measured: Sequence[Measured], panels: Sequence[Panel]
+) -> Judged:
     """Compares each ranked column's rows with its best; the blind twins' difference is the ruler."""
     by_case = {row.case: row for row in rows}
     trials = {c.case["id"]: c for c in chosen}
@@ -30,17 +36,28 @@ def judge(rows: Sequence[Row], chosen: Sequence[CaseTrials], measured: Sequence[
         ruler = _ruler(one.column, rows)
         if ruler is not None:
             rulers[one.column.key] = ruler
-        found = _column(one, rows, trials, ruler or 0.0)
+        found = _column(one, [r for r in rows if may_rank(r, one.column, panels)], trials, ruler or 0.0)
         comparisons += found
         if found and all(_is_worse(c) for c in found):
             _mark(by_case, found[0].best, one.column.key)
     return Judged(tuple(by_case.values()), tuple(comparisons), rulers)
 
 
-def may_rank(row: Row, column: Column) -> bool:
-    """Valid, no twin, and the target, not the generator, made the figure."""
+def may_rank(row: Row, column: Column, panels: Sequence[Panel]) -> bool:
+    """Valid, no twin, made by the target and not the generator, and not too near the target's capacity."""
     figure = row.figures[column.key]
-    return column.ranked and row.valid and not row.twin and figure.centre is not None and not figure.at_least
+    if not column.ranked or not row.valid or row.twin or figure.centre is None or figure.at_least:
+        return False
+    return not near_capacity(row, column, panels)
+
+
+def near_capacity(row: Row, column: Column, panels: Sequence[Panel]) -> bool:
+    """Is this a figure of an open window whose rate is over 80 % of what the target can carry at all?"""
+    panel = next((p for p in panels if p.kind == "open" and p.name == column.window), None)
+    if panel is None or panel.rate_rps is None:
+        return False
+    known = [f.centre for key, f in row.figures.items() if key.endswith("/capacity_rps") and f.centre]
+    return bool(known) and panel.rate_rps > NEAR_CAPACITY_RATIO * max(known)
 
 
 def _ruler(column: Column, rows: Sequence[Row]) -> float | None:
@@ -54,11 +71,10 @@ def _ruler(column: Column, rows: Sequence[Row]) -> float | None:
 
 
 def _column(
-    one: Measured, rows: Sequence[Row], trials: Mapping[str, CaseTrials], ruler_ratio: float
+    one: Measured, ranked: Sequence[Row], trials: Mapping[str, CaseTrials], ruler_ratio: float
 ) -> list[Comparison]:
-    """Every ranked row against the best one; none where there are fewer than two."""
+    """Every row against the best one; none where there are fewer than two."""
     key = one.column.key
-    ranked = [r for r in rows if may_rank(r, one.column)]
     if len(ranked) < 2:
         return []
     higher = one.column.better == "higher"

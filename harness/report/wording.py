@@ -14,6 +14,7 @@ from harness.report.model import (
     Summary,
 )
 from harness.report.numbers import gibibytes_text, percent_text, ratio_text, significant
+from harness.report.versus_model import Effect
 from harness.units import NS_PER_S
 
 
@@ -100,10 +101,28 @@ def column_text(column: Column) -> str:
 
 
 def verdict_text(column: Column, comparison: Comparison) -> str:
-    """The verdict; what is more of a cost is called more, not slower."""
-    if comparison.verdict == "slower" and (column.unit == "bytes" or column.metric == "cpu_ns_per_request"):
-        return "more"
-    return comparison.text
+    """The verdict in words."""
+    return "more" if comparison.verdict == "slower" and _is_cost(column) else comparison.text
+
+
+def effect_text(effect: Effect) -> str:
+    """`+3.1 % (1.2 to 5.0 %), slower`, or why nothing can be said."""
+    found = effect.comparison
+    if found is None:
+        return f"cannot tell: {effect.note}"
+    change = f"{(found.ratio - 1) * 100:+.1f} %"
+    if found.low is None or found.high is None:
+        return f"{change}, cannot tell: one trial has no interval"
+    interval = f"{(found.low - 1) * 100:+.1f} to {(found.high - 1) * 100:+.1f} %"
+    word = found.text
+    if found.verdict in ("faster", "slower") and _is_cost(effect.column):
+        word = "less" if found.verdict == "faster" else "more"
+    return f"{change} ({interval}), {word}"
+
+
+def _is_cost(column: Column) -> bool:
+    """What is more of a cost is called more, not slower."""
+    return column.unit == "bytes" or column.metric == "cpu_ns_per_request"
 
 
 def best_texts(scenario: ScenarioSummary) -> list[str]:

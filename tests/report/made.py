@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 
-from harness import load_trial, session, trial
+from harness import load_trial, reload_trial, session, trial
 from harness.catalogue import find_scenario
 from harness.load.plan import LoadPlan
 from harness.load.recorder import Recorder
@@ -27,6 +27,7 @@ from harness.probes.procfs import CoreTime
 from harness.probes.samples import Row, RowWriter
 from harness.stats.steady import assess
 from harness.store import RunFolder, write_json
+from harness.under_load import Offered
 from harness.units import BYTES_PER_MIB, NS_PER_MS, NS_PER_S
 
 EPOCH_NS = 1_795_000_000 * NS_PER_S
@@ -68,10 +69,11 @@ class Making:
     """What kind of run is to be made."""
 
     targets: Mapping[str, Behaviour] = field(default_factory=lambda: FOUR)
-    scenarios: tuple[str, ...] = ("routing-4kb", "cold-start", "memory", "million-a-day")
+    scenarios: tuple[str, ...] = ("routing-4kb", "cold-start", "memory", "million-a-day", "reload")
     rounds: int = 3
     scale: float = 0.4
     quick: bool = False
+    full: bool = False
     twin: bool = True
     seed: int = 7
     speed: float = 1.0
@@ -86,14 +88,17 @@ def make_run(results: Path, making: Making | None = None) -> RunFolder:
     making = making or Making()
     specs = {name: _target(name, b) for name, b in making.targets.items()}
     scenarios = [shorter(find_scenario(name), making.scale) for name in making.scenarios]
-    options = PlanOptions(rounds=making.rounds, seed=making.seed, quick=making.quick, twin=making.twin)
+    options = PlanOptions(
+        rounds=making.rounds, seed=making.seed, quick=making.quick, full=making.full, twin=making.twin
+    )
     plan = make_plan(scenarios, list(specs.values()), options)
     run = RunFolder.create(results, making.run_id)
     document = _document(making, options, plan, specs)
     at_ns = EPOCH_NS + 30 * NS_PER_S
+    capacities: dict[tuple[str, str, str], float] = {}
     for planned in plan.trials:
         with run.new_trial(planned.case.id, planned.round) as folder:
-            maker = _TrialMaker(making, planned, folder, at_ns)
+            maker = _TrialMaker(making, planned, folder, at_ns, capacities)
             record = maker.record()
             write_json(folder / "trial.json", record)
         at_ns = record["ended_unix_ns"] + NS_PER_S
@@ -107,8 +112,9 @@ def shorter(scenario: Scenario, scale: float) -> Scenario:
     for window in scenario.windows:
         steps = tuple(s.model_copy(update={"duration": s.duration * scale}) for s in window.steps)
         duration = window.duration and window.duration * scale
-        windows.append(window.model_copy(update={"steps": steps, "duration": duration}))
-    return scenario.model_copy(update={"windows": tuple(windows)})
+        windows.append(window.model_copy(update={"steps": steps, "duration": duration, "probe": 0.3}))
+    reload = scenario.reload.model_copy(update={"changes": 4, "every": 0.5})
+    return scenario.model_copy(update={"windows": tuple(windows), "reload": reload})
 
 
 def _target(name: str, behaviour: Behaviour) -> TargetSpec:
@@ -142,6 +148,7 @@ def _document(making: Making, options: PlanOptions, plan: Any, specs: Mapping[st
         cast(Any, wanted), cast(Any, tools), plan, cast(Any, dict.fromkeys(specs, artifact)), making.skipped
     )
     document["created_unix_ns"] = EPOCH_NS
+    document["calibration"] = {"bouts": [], "missing_because": "made up, not measured", "notes": []}
     document["manifest_after"] = _manifest(making)
     return document
 
@@ -194,8 +201,15 @@ def _manifest(making: Making) -> JsonObject:
 class _TrialMaker:
     """One trial: what a measured one would have recorded, from the behaviour of its service."""
 
-    def __init__(self, making: Making, planned: PlannedTrial, folder: Path, at_ns: int) -> None:
-        self.planned, self.folder, self.at_ns = planned, folder, at_ns
+    def __init__(
+        self,
+        making: Making,
+        planned: PlannedTrial,
+        folder: Path,
+        at_ns: int,
+        capacities: dict[tuple[str, str, str], float],
+    ) -> None:
+        self.planned, self.folder, self.at_ns, self.capacities = planned, folder, at_ns, capacities
         self.behaviour = making.targets[planned.case.target.id]
         seed = [making.seed, planned.round, planned.position, len(planned.case.id)]
         self.rng = np.random.default_rng(seed)
@@ -231,7 +245,12 @@ class _TrialMaker:
             record |= {"status": "failed", "reasons": [reason], "ended_unix_ns": self.at_ns + NS_PER_S}
             return {**record, "attempt": 1}
         record |= self._start()
-        kinds = {"load": self._load, "cold-start": self._cold_start, "memory": self._memory}
+        kinds = {
+            "load": self._load,
+            "cold-start": self._cold_start,
+            "memory": self._memory,
+            "reload": self._reload,
+        }
         kinds[case.scenario.kind](record)
         trial._judge(record)
         return {**record, "ended_unix_ns": self.now_ns, "attempt": 1}
@@ -259,21 +278,58 @@ class _TrialMaker:
     # --- a load scenario --------------------------------------------------------------------------------------
 
     def _load(self, record: JsonObject) -> None:
+        self._before(record)
+        load = SimpleNamespace(trial=self._stand_in(record), offer=self._offer)
+        done: list[Any] = []
+        for window in self.planned.case.scenario.windows:
+            done += load_trial._measure_window(cast(Any, load), window, done)
+        self._after()
+        load_trial.evaluate(cast(Any, load.trial), done)
+
+    def _before(self, record: JsonObject) -> None:
         self._samples(1.5, 0.0, self.behaviour.idle_mib, around="idle")
         record["conformance"] = {"before": _passed(), "after": _passed()}
         record["warmup"] = self._warmup()
-        offered = [self._offered(w) for w in self.planned.case.scenario.windows]
+
+    def _after(self) -> None:
         self._samples(2.0, 0.0, self.behaviour.loaded_mib * 0.97, around="after")
         self._write_samples()
-        stand_in = SimpleNamespace(
+
+    def _stand_in(self, record: JsonObject) -> Any:
+        """What the real code asks of a trial."""
+        return SimpleNamespace(
             record=record,
             folder=self.folder,
             planned=self.planned,
             budget_cores=1,
-            sampler=SimpleNamespace(rows=lambda: self.rows),
-            bench=SimpleNamespace(placement=PLACEMENT),
+            rows=lambda _=None: self.rows,
+            note=lambda text: record.setdefault("notes", []).append(text),
+            bench=SimpleNamespace(placement=PLACEMENT, capacities=self.capacities),
         )
-        load_trial.evaluate(cast(Any, stand_in), offered)
+
+    def _reload(self, record: JsonObject) -> None:
+        """Every change is taken up, at once when told and half a second later when not; nothing fails."""
+        self._before(record)
+        spec = self.planned.case.scenario.reload
+        window = reload_trial._window(spec)
+        offered = self._offer(window, spec.connections, "reload")
+        start_ns = offered.result.start_unix_ns
+        changes, markers = [], {"1": self._seen(start_ns, start_ns + NS_PER_MS)}
+        for number in range(1, spec.changes + 1):
+            at_ns = start_ns + round((number - 1) * spec.every * NS_PER_S)
+            told: reload_trial.Told = "signal" if number % 2 else "file"
+            first_ns = at_ns + round((3 if told == "signal" else 260) * NS_PER_MS * self.rng.normal(1, 0.1))
+            changes.append(reload_trial.Change(number + 1, told, at_ns, 40_000))
+            markers[str(number)]["last_unix_ns"] = first_ns
+            markers[str(number + 1)] = self._seen(first_ns, first_ns)
+        offered = replace(offered, result=replace(offered.result, markers=markers))
+        self._after()
+        load_trial.evaluate(self._stand_in(record), [offered])
+        record["reload"] = reload_trial.reload_figures(offered, changes, spec)
+
+    @staticmethod
+    def _seen(first_ns: int, last_ns: int) -> dict[str, int]:
+        return {"count": 1, "first_unix_ns": first_ns, "last_unix_ns": last_ns}
 
     def _warmup(self) -> JsonObject:
         seconds = np.arange(20 + round(5 * self.behaviour.warm_s))
@@ -294,8 +350,8 @@ class _TrialMaker:
             "problems": [],
         }
 
-    def _offered(self, window: Window) -> load_trial.Offered:
-        connections = window.connections[-1]
+    def _offer(self, window: Window, connections: int, folder_name: str) -> Offered:
+        """The window as if it had been offered; its reports lie in its folder."""
         plan = LoadPlan(
             run=f"made/{window.name}",
             host="127.0.0.1",
@@ -310,7 +366,7 @@ class _TrialMaker:
         recorder = Recorder(plan.run, open_load=plan.mode == "open")
         start_ns = self.now_ns
         busy = self._closed(recorder, plan) if plan.mode == "closed" else self._open(recorder, plan)
-        folder = self.folder / "windows" / window.name
+        folder = self.folder / "windows" / folder_name
         folder.mkdir(parents=True)
         (folder / "reports.jsonl").write_text(
             json.dumps({"worker": "worker-1", **recorder.take_report()}) + "\n", encoding="utf-8"
@@ -329,7 +385,7 @@ class _TrialMaker:
         result = LoadResult(plan, start_ns, schedule, workers, {"worker-1": totals}, {}, (), reports)
         answered = recorder.totals.completed
         end_ns = start_ns + round(plan.duration_s * NS_PER_S)
-        return load_trial.Offered(window, connections, plan, result, folder, answered, end_ns)
+        return Offered(window, connections, plan, result, folder, answered, end_ns)
 
     def _closed(self, recorder: Recorder, plan: LoadPlan) -> float:
         """Callers back to back on a service that is always busy; gives the share of time it was busy."""

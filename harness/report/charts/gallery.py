@@ -10,6 +10,7 @@ from harness.report.charts.material import Material
 
 _BY_KIND: Mapping[str, tuple[Callable[[Material], Iterator[Picture]], ...]] = {
     "load": (*load.PICTURES, *memory.LOAD_PICTURES, *course.PICTURES),
+    "reload": (load.latency_by_percentile, *memory.LOAD_PICTURES, *course.PICTURES),
     "cold-start": course.START_PICTURES,
     "memory": memory.CONNECTION_PICTURES,
 }

@@ -9,8 +9,10 @@ from typing import Any
 from harness.report.charts.drawing import End, Picture, label_ends, make_picture, plain_ticks
 from harness.report.charts.material import Material, alpha, colour, known, name
 from harness.report.charts.records import merged_latency
-from harness.report.model import Panel
+from harness.report.metrics import Record, percentile
 from harness.report.numbers import figure_text, scaled, value_text
+from harness.report.palette import SOFT
+from harness.stats.quantile import median
 from harness.units import NS_PER_MS
 
 _PERCENTS = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
@@ -110,38 +112,80 @@ def _draw_dots(axes: Any, rows: Sequence[Any], key: str) -> str:
 
 
 def rate_against_latency(material: Material) -> Iterator[Picture]:
-    """P99 over the offered rate, where more than one rate was measured."""
-    panels = [p for p in material.panels("open") if _steady_rate(material, p) is not None]
-    if len(panels) < 2:
+    """P99 over the offered rate: open windows, and what the search for capacity tried."""
+    drawn = [
+        (row, look, points)
+        for row, trials, look in material.rows()
+        if len(points := _points(material, trials)) > 1
+    ]
+    if not drawn:
         return
+    limits_ns = {w["p99_limit_ns"] for _, w in _capacities(material)}
     yield make_picture(
         f"{material.scenario.name}-rates",
         "Response time against offered rate",
-        "P99 response time at each rate that was offered. Where a line turns upwards, the service nears its capacity.",
-        lambda axes: _draw_rates(axes, material, panels),
+        "P99 response time at each rate that was offered, over all trials. Where a line turns upwards the service "
+        "nears its capacity, the highest rate within the limit (dashed), marked for each target.",
+        lambda axes: _draw_rates(axes, material, drawn, sorted(limits_ns)),
     )
 
 
-def _steady_rate(material: Material, panel: Panel) -> float | None:
-    found = [f.centre for r, _, _ in material.rows() if (f := known(r, f"{panel.name}/throughput_rps"))]
-    return found[0] if found else None
+def _capacities(material: Material) -> list[tuple[Record, Record]]:
+    """(trial, window) of every search for capacity."""
+    return [
+        (trial, window)
+        for _, trials, _ in material.rows()
+        for trial in trials
+        for window in trial.get("windows") or []
+        if window["mode"] == "capacity"
+    ]
 
 
-def _draw_rates(axes: Any, material: Material, panels: Sequence[Panel]) -> str:
+def _points(material: Material, trials: Sequence[Record]) -> list[tuple[float, float]]:
+    """(rate in requests/s, P99 in ms) of all trials, by rate; rates within 2 % of one another as their median."""
+    found: list[tuple[float, float]] = []
+    for trial in trials:
+        for window in trial.get("windows") or []:
+            if window["mode"] == "capacity":
+                probes = [p for p in window["probes"] if p["p99_ns"] is not None and p["holds"] is not None]
+                found += [(p["rate_rps"], p["p99_ns"] / NS_PER_MS) for p in probes]
+            elif (
+                window["mode"] == "open"
+                and window["intended_rps"]
+                and (p99_ns := percentile("p99_ns")(window))
+            ):
+                found.append((window["intended_rps"], p99_ns / NS_PER_MS))
+    groups: list[list[tuple[float, float]]] = []
+    for point in sorted(found):
+        if groups and point[0] <= groups[-1][0][0] * 1.02:
+            groups[-1].append(point)
+        else:
+            groups.append([point])
+    return [(median([x for x, _ in g]), median([y for _, y in g])) for g in groups]
+
+
+def _draw_rates(axes: Any, material: Material, drawn: Sequence[Any], limits_ns: Sequence[int]) -> str:
     ends, texts = [], []
-    for row, _, look in material.rows():
-        points = sorted(
-            (rate.centre, p99.centre / NS_PER_MS)
-            for p in panels
-            if (rate := known(row, f"{p.name}/throughput_rps")) and (p99 := known(row, f"{p.name}/p99_ns"))
-            if rate.centre is not None and p99.centre is not None
-        )
-        if not points:
-            continue
+    for row, look, points in drawn:
         x, y = [p[0] for p in points], [p[1] for p in points]
-        axes.plot(x, y, marker=look.marker, color=colour(row, look), alpha=alpha(row))
+        axes.plot(x, y, marker=".", color=colour(row, look), alpha=alpha(row))
+        for key, figure in row.figures.items():
+            if key.endswith("/capacity_rps") and figure.centre is not None:
+                p99 = known(row, key.replace("capacity_rps", "p99_ns"))
+                at = (p99.centre or 0) / NS_PER_MS if p99 else y[-1]
+                fill = "none" if figure.at_least else colour(row, look)
+                axes.plot(
+                    [figure.centre],
+                    [at],
+                    look.marker,
+                    color=colour(row, look),
+                    markerfacecolor=fill,
+                    markersize=8,
+                )
         ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
         texts.append(f"{name(row)}: " + ", ".join(f"{value_text(a, '/s')}/s {b:.3g} ms" for a, b in points))
+    for limit_ns in limits_ns:
+        axes.axhline(limit_ns / NS_PER_MS, color=SOFT.light, linestyle=(0, (4, 3)), linewidth=1)
     axes.set_yscale("log")
     axes.minorticks_off()
     plain_ticks(axes.yaxis)
