@@ -1,9 +1,10 @@
-"""Requests per CPU-second of the generator, closed load, 4 KB each way: this worker and wrk, interleaved.
+"""Requests per CPU-second of the generator, 4 KB each way: this worker and wrk, interleaved.
 
-Everything is recorded while it is measured. One null server serves both, so that the ratio of two neighbouring windows
-says what the machine's mood cannot.
+Everything is recorded while it is measured. One null server serves all, so that the ratio of two neighbouring windows
+says what the machine's mood cannot. In each round: wrk; this worker closed; this worker open at 60 % of that
+rate. With --fast-http-user also Locust's own fastest user, at the end of each round.
 
-    python worker/bench/throughput.py --rounds 5 --seconds 5
+    python worker/bench/throughput.py --rounds 5 --seconds 5 --server-cpu 0 --generator-cpu 1
 """
 
 from __future__ import annotations
@@ -15,88 +16,156 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from rig import BODY_BYTES, Master, NullServer, Worker, ended, load, null_answer, pool_file, run_window
+from rig import BODY_BYTES, Json, Master, NullServer, Worker, ended, load, null_answer, pool_file, run_window
 
-LUA = """
+WRK_SCRIPT = """
 wrk.method = "POST"
 wrk.body = '{"padding":"' .. string.rep("x", %d) .. '"}'
 wrk.headers["Content-Type"] = "application/json"
 """
 
+FAST_USER = """
+from locust import FastHttpUser, constant, task
 
-def on_cpu(cpu: int | None, command: list[str]) -> list[str]:
-    """The command, bound to a CPU if one is given."""
-    return command if cpu is None else ["taskset", "-c", str(cpu), *command]
+BODY = b'{"padding":"' + b"x" * %d + b'"}'
 
+class Caller(FastHttpUser):
+    wait_time = constant(0)
 
-def measure_wrk(port: int, script: Path, seconds: int, connections: int, cpu: int | None) -> tuple[float, float]:
-    """(requests a second, requests a CPU-second) of a window of wrk."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), f"http://127.0.0.1:{port}/"]
-    output = subprocess.run(on_cpu(cpu, command), check=True, capture_output=True, text=True).stdout
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    found = re.search(r"(\d+) requests in ([\d.]+)s", output)
-    assert found is not None and "Socket errors" not in output and "Non-2xx" not in output, output
-    requests, wall_s = int(found[1]), float(found[2])
-    return requests / wall_s, requests / cpu_s
+    @task
+    def post(self):
+        self.client.post("/", data=BODY, headers={"Content-Type": "application/json"})
+"""
 
 
-def measure_worker(master: Master, worker: Worker, plan: dict) -> tuple[float, float, float]:
-    """(requests a second, requests a CPU-second, user-space share) of a window; the CPU time is all threads'."""
-    before_s = worker.cpu_s()
-    window = run_window(master, plan, [worker.name])
-    cpu_s = worker.cpu_s() - before_s
-    totals = window.done[worker.name]["totals"]
-    assert totals["completed"] == totals["intended"], totals
-    user_ratio = totals["cpu_user_ns"] / (totals["cpu_user_ns"] + totals["cpu_system_ns"])
-    return totals["completed"] / plan["duration_s"], totals["completed"] / cpu_s, user_ratio
+@dataclass(frozen=True)
+class Figures:
+    """One window."""
+
+    rps: float
+    per_cpu_s: float
+    user_ratio: float
+
+
+@dataclass
+class Bench:
+    """What all windows have in common."""
+
+    options: argparse.Namespace
+    folder: Path
+    results: dict[str, list[Figures]] = field(default_factory=dict)
+
+    def record(self, name: str, requests: int, wall_s: float, user_s: float, system_s: float) -> Figures:
+        """Adds a window."""
+        cpu_s = user_s + system_s
+        figures = Figures(requests / wall_s, requests / cpu_s, user_s / cpu_s)
+        self.results.setdefault(name, []).append(figures)
+        return figures
+
+    def command(self, name: str, command: list[str], port: int, pattern: str | None) -> None:
+        """A generator that is a program of its own. Its count is its own, or else the null server's."""
+        cpu = self.options.generator_cpu
+        pinned = command if cpu is None else ["taskset", "-c", str(cpu), *command]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(pinned, check=True, capture_output=True, text=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert "Socket errors" not in done.stdout and "Non-2xx" not in done.stdout, done.stdout
+        found = re.search(pattern or "", done.stdout)
+        assert found is not None, done.stdout
+        user_s, system_s = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+        self.record(name, int(found[1].replace(",", "")), self.options.seconds, user_s, system_s)
+
+    def wrk(self, port: int) -> None:
+        """A window of wrk, one thread."""
+        script = self.folder / "post.lua"
+        script.write_text(WRK_SCRIPT % (BODY_BYTES - 14))
+        options = ["-t1", f"-c{self.options.connections}", f"-d{self.options.seconds}s", "-s", str(script)]
+        url = f"http://127.0.0.1:{port}/"
+        self.command("wrk, closed", ["wrk", *options, url], port, r"(\d+) requests in")
+
+    def fast_http_user(self, port: int) -> None:
+        """A window of Locust's FastHttpUser, one process."""
+        script = self.folder / "fast_user.py"
+        script.write_text(FAST_USER % (BODY_BYTES - 14))
+        users = str(self.options.connections)
+        options = ["--headless", "--users", users, "--spawn-rate", users, "--only-summary"]
+        host = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "locust", "-f", str(script), "--host", host, *options]
+        command += ["--run-time", f"{self.options.seconds}s", "--csv", str(self.folder / "fast")]
+        self.command("FastHttpUser, closed", ["sh", "-c", '"$@" >&2; cut -d, -f3 "$0"_stats.csv | tail -1', str(self.folder / "fast"), *command], port, r"(\d+)")
+
+    def worker(self, name: str, master: Master, worker: Worker, port: int, **changes: object) -> Figures:
+        """A window of this worker. The CPU time is that of all its threads."""
+        cpu = self.options.generator_cpu
+        plan: Json = load(
+            port,
+            pool_file(self.folder, null_answer()),
+            duration_s=float(self.options.seconds),
+            connections=self.options.connections,
+            check_every=1_000,
+            cpus=None if cpu is None else [cpu],
+            **changes,
+        )
+        before_s = worker.cpu_s()
+        window = run_window(master, plan, [worker.name])
+        cpu_s = worker.cpu_s() - before_s
+        assert window.failed() == {} and window.total("dropped") == 0, window.done
+        user_ns, system_ns = window.total("cpu_user_ns"), window.total("cpu_system_ns")
+        user_s = cpu_s * user_ns / (user_ns + system_ns)
+        return self.record(name, window.total("completed"), plan["duration_s"], user_s, cpu_s - user_s)
+
+    def ratio(self, name: str, reference: str) -> float:
+        """The median over rounds of the ratio of requests per CPU-second."""
+        pairs = zip(self.results[name], self.results[reference], strict=True)
+        return statistics.median(one.per_cpu_s / other.per_cpu_s for one, other in pairs)
+
+    def show(self) -> None:
+        """Prints the medians, and the ratios with their goals."""
+        print(f"{'median of rounds':24}{'requests/s':>12}{'per CPU-s':>12}{'user space':>12}")
+        for name, windows in self.results.items():
+            rps, per_cpu_s, user_ratio = (
+                statistics.median(getattr(figures, name) for figures in windows)
+                for name in ("rps", "per_cpu_s", "user_ratio")
+            )
+            print(f"{name:24}{rps:12,.0f}{per_cpu_s:12,.0f}{user_ratio:12.1%}")
+        print("requests per CPU-second, median of the rounds' ratios:")
+        print(f"  closed against wrk: {self.ratio('worker, closed', 'wrk, closed'):.2f} (goal: 1.30 or more)")
+        print(f"  open at 60 % against wrk: {self.ratio('worker, open', 'wrk, closed'):.2f} (goal: 0.90 or more)")
+        if "FastHttpUser, closed" in self.results:
+            against = self.ratio("worker, closed", "FastHttpUser, closed")
+            print(f"  closed against FastHttpUser: {against:.1f} (goal: 25 or more)")
 
 
 def main() -> None:
-    """Measures and prints a table."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--server-cpu", type=int)
     parser.add_argument("--generator-cpu", type=int)
+    parser.add_argument("--fast-http-user", action="store_true")
     options = parser.parse_args()
+    cpu_options = [] if options.server_cpu is None else ["--cpu", str(options.server_cpu)]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        script = folder / "post.lua"
-        script.write_text(LUA % (BODY_BYTES - 14))
-        cpu_options = [] if options.server_cpu is None else ["--cpu", str(options.server_cpu)]
-        with ended(NullServer(folder, *cpu_options)) as server, ended(Master()) as master:
+        bench = Bench(options, Path(name))
+        with ended(NullServer(bench.folder, *cpu_options)) as server, ended(Master()) as master:
             with ended(Worker(master.port)) as worker:
                 master.wait_for("connected")
-                cpus = None if options.generator_cpu is None else [options.generator_cpu]
-                requests = pool_file(folder, expected=null_answer())
-                ratios = []
-                print("round    wrk /s   wrk /CPU-s   worker /s   worker /CPU-s   user space   ratio")
                 for number in range(options.rounds):
-                    wrk_rps, wrk_per_cpu = measure_wrk(
-                        server.port, script, options.seconds, options.connections, options.generator_cpu
-                    )
-                    plan = load(
-                        server.port,
-                        requests,
-                        duration_s=float(options.seconds),
-                        connections=options.connections,
-                        check_every=1_000,
-                        cpus=cpus,
-                    )
-                    rps, per_cpu, user_ratio = measure_worker(master, worker, plan)
-                    ratios.append(per_cpu / wrk_per_cpu)
-                    print(
-                        f"{number + 1:5} {wrk_rps:9,.0f} {wrk_per_cpu:12,.0f} {rps:11,.0f} {per_cpu:15,.0f}"
-                        f" {user_ratio:12.1%} {ratios[-1]:7.2f}",
-                        flush=True,
-                    )
-                print(f"median ratio of requests per CPU-second: {statistics.median(ratios):.2f} (goal: 1.30 or more)")
+                    bench.wrk(server.port)
+                    closed = bench.worker("worker, closed", master, worker, server.port)
+                    steps = [[0.6 * closed.rps, float(options.seconds)]]
+                    bench.worker("worker, open", master, worker, server.port, mode="open", steps=steps)
+                    if options.fast_http_user:
+                        bench.fast_http_user(server.port)
+                    line = "  ".join(f"{name} {windows[-1].per_cpu_s:,.0f}" for name, windows in bench.results.items())
+                    print(f"round {number + 1}, per CPU-second: {line}", flush=True)
+                bench.show()
 
 
 if __name__ == "__main__":

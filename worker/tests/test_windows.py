@@ -209,7 +209,7 @@ def test_requests_not_sent_within_the_timeout_are_dropped(
     window = run_window(master, plan, [worker.name])
     check_sums(window, master)
     assert window.total("completed") == 0
-    # A request holds the only connection until its deadline; missed deadlines are looked for every 20 ms.
+    # A request holds the only connection until its deadline; missed deadlines are looked for every 10 ms.
     assert window.failed()["timeout"] >= 3
     assert window.total("dropped") > window.failed()["timeout"]
     assert window.total("connections_lost") == window.failed()["timeout"]

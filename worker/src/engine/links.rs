@@ -31,6 +31,12 @@ impl Missing {
         self.unopened.is_empty() && self.lost.is_empty() && self.handshakes == 0
     }
 
+    /// When the next lost connection is to be opened again; None while enough handshakes are under way.
+    pub(super) fn next_due_ns(&self) -> Option<u64> {
+        let due = self.lost.iter().map(|(due_ns, _)| *due_ns).min();
+        due.filter(|_| self.handshakes < MAX_HANDSHAKES)
+    }
+
     fn take_due(&mut self, now_ns: u64) -> Option<usize> {
         self.unopened.pop_front().or_else(|| {
             let place = self.lost.iter().position(|(due_ns, _)| *due_ns <= now_ns)?;
@@ -105,6 +111,7 @@ impl DataPlane {
         connection.stream = None;
         connection.state = State::Down;
         self.missing.lost.push_back((now_ns + REOPEN_PAUSE_NS, index));
+        self.next_chore_ns = self.next_chore_ns.min(now_ns + REOPEN_PAUSE_NS);
         let is_offering = self.is_offering_at(now_ns) && now_ns >= self.start_ns;
         let waiting = match &mut self.pacing {
             Pacing::Closed(closed) if is_offering && index < closed.users => {

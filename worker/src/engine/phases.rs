@@ -9,8 +9,10 @@ use super::{Command, ThreadEvent};
 use crate::record::SECOND_NS;
 use crate::sys::{self, CpuTime, UnixClock, monotonic_ns};
 
-/// Connections are looked through for missed deadlines, and reopened, this often.
-const CHORE_INTERVAL_NS: u64 = 20_000_000;
+/// Missed deadlines are looked for so many times a timeout, within these bounds: with ten thousand connections, looking
+/// takes its time.
+const CHORES_PER_TIMEOUT: u64 = 100;
+const CHORE_INTERVALS_NS: std::ops::RangeInclusive<u64> = 10_000_000..=100_000_000;
 
 impl DataPlane {
     pub(super) fn obey(&mut self, now_ns: u64) {
@@ -99,7 +101,10 @@ impl DataPlane {
             self.report(now_ns, false);
             self.next_report_ns += (now_ns - self.next_report_ns) / SECOND_NS * SECOND_NS + SECOND_NS;
         }
-        self.next_chore_ns = (now_ns + CHORE_INTERVAL_NS).min(self.next_report_ns);
+        let interval_ns = (self.spec.timeout_ns / CHORES_PER_TIMEOUT)
+            .clamp(*CHORE_INTERVALS_NS.start(), *CHORE_INTERVALS_NS.end());
+        let reopen_ns = self.missing.next_due_ns().unwrap_or(u64::MAX).max(now_ns);
+        self.next_chore_ns = (now_ns + interval_ns).min(self.next_report_ns).min(reopen_ns);
         if let Phase::Offering { until_ns } | Phase::Draining { until_ns } = self.phase {
             self.next_chore_ns = self.next_chore_ns.min(until_ns.max(now_ns));
         }

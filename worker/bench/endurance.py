@@ -1,0 +1,65 @@
+"""Memory of the worker over a long run: flat, as no sample is kept.
+
+    python worker/bench/endurance.py --minutes 10 --rate 100000 --server-cpu 0 --generator-cpu 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from rig import Master, NullServer, Worker, begin_window, ended, finish_window, load, null_answer, pool_file, prepare_window
+
+
+def resident_kb(worker: Worker) -> int:
+    """Resident memory of the worker."""
+    pages = int(Path(f"/proc/{worker.process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def main() -> None:
+    """Runs, watches, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--rate", type=float, default=100_000.0)
+    parser.add_argument("--server-cpu", type=int)
+    parser.add_argument("--generator-cpu", type=int)
+    options = parser.parse_args()
+    duration_s = options.minutes * 60
+    cpu_options = [] if options.server_cpu is None else ["--cpu", str(options.server_cpu)]
+    with tempfile.TemporaryDirectory() as name:
+        server = NullServer(Path(name), *cpu_options)
+        with ended(server), ended(Master()) as master, ended(Worker(master.port)) as worker:
+            master.wait_for("connected")
+            plan = load(
+                server.port,
+                pool_file(Path(name), null_answer()),
+                mode="open",
+                steps=[[options.rate, duration_s]],
+                duration_s=duration_s,
+                connections=64,
+                cpus=None if options.generator_cpu is None else [options.generator_cpu],
+            )
+            window = prepare_window(master, plan, [worker.name])
+            begin_window(master, plan, [worker.name])
+            samples = []
+            end_s = time.monotonic() + duration_s
+            while time.monotonic() < end_s:
+                master.wait_for("report")
+                if int(time.monotonic()) % 10 == 0 or not samples:
+                    samples.append(resident_kb(worker))
+                    print(f"{end_s - time.monotonic():6.0f} s left: {samples[-1]:,} KB", flush=True)
+            finish_window(master, plan, [worker.name], window)
+            sent = window.total("sent")
+    first, last = samples[len(samples) // 10], samples[-1]
+    print(f"{sent:,} requests; resident memory {first:,} KB after a tenth of the run, {last:,} KB at its end")
+    sys.exit(1 if last > first * 1.1 else 0)
+
+
+if __name__ == "__main__":
+    main()
