@@ -182,13 +182,18 @@ def _end_leftovers(run_id: str | None) -> list[MarkedProcess]:
     for marked in leftovers:
         if marked.is_watchdog:
             _send(marked.pid, signal.SIGTERM)
-    deadline = time.monotonic() + CLEANUP_DEADLINE_S
-    watched = any(m.is_watchdog for m in leftovers)
-    while watched and time.monotonic() < deadline and _still_there(leftovers):
-        time.sleep(0.02)
+    if any(m.is_watchdog for m in leftovers):
+        _wait_until_gone(leftovers)
     for marked in _still_there(leftovers):
         _send(marked.pid, signal.SIGKILL)
+    _wait_until_gone(leftovers)
     return [m for m in leftovers if not m.is_watchdog]
+
+
+def _wait_until_gone(processes: list[MarkedProcess]) -> None:
+    deadline = time.monotonic() + CLEANUP_DEADLINE_S
+    while _still_there(processes) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _still_there(processes: list[MarkedProcess]) -> list[MarkedProcess]:

@@ -104,6 +104,7 @@ def test_a_build_ends_with_a_killed_harness(tmp_path: Path, eye: Any) -> None:
         [sys.executable, "-c", BUILDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
     assert harness.stdout is not None
+    assert harness.stdout.readline().startswith("$ sh -c")
     compiler = int(harness.stdout.readline())
     assert os.getpgid(compiler) == compiler
     harness.kill()
