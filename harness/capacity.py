@@ -22,7 +22,8 @@ _LOWEST_SHARE_OF_START = 0.05
 _UNJUDGED_RATES = 2
 """With so many rates that nothing could be said of, there is no use in trying others."""
 
-Bound = Literal["exact", "at least", "none"]
+Bound = Literal["exact", "at least", "none", "unknown"]
+"""none: every rate that was tried failed; unknown: nothing could be said of any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,4 +156,5 @@ def _given_up(low_rps: float | None, high_rps: float | None, probes: Sequence[Pr
     why = next((p.invalid_because[0] for p in reversed(probes) if p.invalid_because), None)
     lowest_rps = min(p.rate_rps for p in probes)
     text = f"no rate down to {lowest_rps:,.0f}/s held the limit"
-    return Found(None, "none", f"{text} ({why})" if why else text)
+    bound: Bound = "none" if any(p.judged for p in probes) else "unknown"
+    return Found(None, bound, f"{text} ({why})" if why else text)

@@ -85,10 +85,11 @@ def _record(
         ),
         records[-1],
     )
-    finding = Finding("capacity", found.capacity_rps is not None, found.capacity_rps, None, "rps", found.text)
+    ok = {"none": None, "unknown": False}.get(found.bound, True)
+    finding = Finding("capacity", ok, found.capacity_rps, None, "rps", found.text)
     return {
         **shown,
-        "findings": [*(shown["findings"] if finding.ok else ()), asdict(finding)],
+        "findings": [*(shown["findings"] if ok else ()), asdict(finding)],
         "capacity_rps": found.capacity_rps,
         "bound": found.bound,
         "p99_limit_ns": search.limit.p99_ns,

@@ -104,7 +104,7 @@ def test_below_a_rate_that_cannot_be_judged_the_result_is_a_lower_bound() -> Non
 
 def test_where_nothing_can_be_judged_the_search_ends_soon() -> None:
     found, probes = run(Search.below_peak(LIMIT, 1_000), lambda rate: Probe(rate, 1, 0.0, ("late",)))
-    assert (found.capacity_rps, found.bound) == (None, "none")
+    assert (found.capacity_rps, found.bound) == (None, "unknown")
     assert "late" in found.text
     assert len(probes) == 4
 

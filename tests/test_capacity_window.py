@@ -1,0 +1,110 @@
+"""A capacity window against a simulated service: what workers would report is made up, all else is real."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from harness.capacity_window import search_capacity
+from harness.load.plan import LoadPlan
+from harness.load.recorder import Recorder
+from harness.load.supervise import LoadResult
+from harness.model import Window
+from harness.trial import Trial
+from harness.under_load import Offered, UnderLoad
+from harness.units import NS_PER_MS, NS_PER_S
+
+WINDOW = Window(name="capacity", mode="capacity", p99_limit=0.01, probe=1.0)
+START = 1_700_000_000 * NS_PER_S
+
+
+class SimulatedLoad:
+    """Stands for UnderLoad: the service answers within 5 ms up to its capacity, and within 50 ms above."""
+
+    def __init__(
+        self, folder: Path, capacity_rps: float, capacities: dict[tuple[str, str, str], float]
+    ) -> None:
+        self.capacity_rps = capacity_rps
+        self.lengths_s: list[float] = []
+        case = SimpleNamespace(scenario=SimpleNamespace(name="s"), target=SimpleNamespace(id="t"))
+        placement = SimpleNamespace(sharing="none")
+        self.trial = cast(
+            Trial,
+            SimpleNamespace(
+                folder=folder,
+                planned=SimpleNamespace(case=case, round=1),
+                bench=SimpleNamespace(capacities=capacities, placement=placement),
+                budget_cores=1,
+                record={"start": {"network_mode": "host"}},
+                rows=lambda until_unix_ns: (),
+            ),
+        )
+
+    def offer(self, window: Window, connections: int, folder_name: str) -> Offered:
+        assert window.rate_rps is not None
+        folder = self.trial.folder / "windows" / folder_name
+        folder.mkdir(parents=True)
+        self.lengths_s.append(window.length_s)
+        plan = LoadPlan(
+            folder_name, "127.0.0.1", 1, None, "open", connections, window.length_s, steps=window.rate_steps
+        )
+        recorder = Recorder("w", open_load=True)
+        took_ns = 5 * NS_PER_MS if window.rate_rps <= self.capacity_rps else 50 * NS_PER_MS
+        for n in range(round(window.rate_rps * window.length_s)):
+            at_ns = round(n / window.rate_rps * NS_PER_S)
+            recorder.intended(at_ns)
+            recorder.sent("accepted", at_ns, at_ns, backlog=0, inflight=1)
+            recorder.completed("accepted", at_ns, 0, at_ns, at_ns + took_ns)
+        (folder / "reports.jsonl").write_text(json.dumps({"worker": "w", **recorder.take_report()}) + "\n")
+        totals: dict[str, Any] = recorder.totals.as_fields() | {"checked_bodies": 0}
+        result = LoadResult(plan, START, None, {"w": {}}, {"w": totals}, {}, (), folder / "reports.jsonl")
+        return Offered(
+            window, connections, plan, result, folder, None, START + round(plan.duration_s * NS_PER_S)
+        )
+
+
+def search(load: SimulatedLoad, peak_rps: float) -> dict[str, Any]:
+    return search_capacity(cast(UnderLoad, load), WINDOW, peak_rps).record
+
+
+def test_the_record_is_that_of_the_probe_at_the_capacity(tmp_path: Path) -> None:
+    record = search(SimulatedLoad(tmp_path, 2_000, {}), 3_000)
+    assert 1_900 < record["capacity_rps"] <= 2_000
+    assert (record["name"], record["mode"], record["bound"]) == ("capacity", "capacity", "exact")
+    assert record["intended_rps"] == record["capacity_rps"]
+    assert record["throughput_rps"] == pytest.approx(record["capacity_rps"], rel=0.02)
+    assert record["latency"]["accepted"]["response"]["p99_ns"] == pytest.approx(5 * NS_PER_MS, rel=0.01)
+    assert [f["ok"] for f in record["findings"] if f["name"] == "capacity"] == [True]
+    assert all(f["ok"] is not False for f in record["findings"])
+    for number, probe in enumerate(record["probes"], start=1):
+        assert probe["folder"] == f"windows/capacity/{number:02d}"
+        assert (tmp_path / probe["folder"] / "latency.hlog").is_file()
+        assert probe["holds"] is (probe["rate_rps"] <= 2_000)
+
+
+def test_a_later_trial_searches_around_what_the_first_one_found(tmp_path: Path) -> None:
+    capacities: dict[tuple[str, str, str], float] = {}
+    first = search(SimulatedLoad(tmp_path / "1", 2_000, capacities), 3_000)
+    again = search(SimulatedLoad(tmp_path / "2", 2_000, capacities), 3_000)
+    assert first["earlier_capacity_rps"] is None
+    assert again["earlier_capacity_rps"] == first["capacity_rps"]
+    assert again["probes"][0]["rate_rps"] == first["capacity_rps"]
+    assert len(again["probes"]) == 2 < len(first["probes"])
+
+
+def test_probes_at_low_rates_last_long_enough_for_a_p99(tmp_path: Path) -> None:
+    load = SimulatedLoad(tmp_path, 150, {})
+    record = search(load, 300)
+    assert 140 < record["capacity_rps"] <= 150
+    assert min(load.lengths_s) > 4 > WINDOW.probe
+
+
+def test_that_no_rate_holds_is_a_result_and_no_fault_of_the_measurement(tmp_path: Path) -> None:
+    record = search(SimulatedLoad(tmp_path, 1, {}), 4_000)
+    assert record["capacity_rps"] is None
+    assert [(f["ok"], f["text"]) for f in record["findings"]] == [(None, record["findings"][0]["text"])]
+    assert record["findings"][0]["text"].startswith("no rate down to")
