@@ -14,18 +14,21 @@ from markupsafe import Markup
 
 from harness.calibrate import COLUMNS, calibration_rows
 from harness.model import JsonObject
-from harness.report import page, wording
+from harness.report import page, versus_text, wording
 from harness.report.charts.drawing import Picture, inlined
 from harness.report.charts.gallery import pictures
 from harness.report.charts.material import Material
 from harness.report.claims import claimed_order, judge_claims, read_published
 from harness.report.constraints import constraint_data
 from harness.report.glossary import find, read_glossary
+from harness.report.index import Listed, index_context
 from harness.report.metrics import Record
 from harness.report.model import Summary
+from harness.report.numbers import ratio_text
 from harness.report.palette import COLOURS, Look, looks
 from harness.report.rows import choose_trials
 from harness.report.trust import gather
+from harness.report.versus_model import Effect, Versus
 
 _HERE = Path(__file__).parent
 PRESETS = (
@@ -85,6 +88,51 @@ def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary
         )
     )
     return Page(html, tuple(p for found in drawn.values() for p in found))
+
+
+def versus_page(versus: Versus) -> str:
+    """The page of a comparison of runs."""
+    scenarios = [
+        {"name": name, "effects": [_effect(e, versus) for e in versus.of(name)]} for name in versus.scenarios
+    ]
+    return (
+        environment()
+        .get_template("versus.html")
+        .render(
+            versus=versus,
+            cautions=versus_text.cautions(versus),
+            runs=[
+                {
+                    "run": r.run,
+                    "revision": (r.revision or "unknown")[:12],
+                    "how": wording.run_text(r),
+                    "machine": wording.machine_text(r.machine),
+                }
+                for r in versus.runs
+            ],
+            unlike=[{"text": versus_text.unlike_text(u), "grave": u.grave} for u in versus.unlike],
+            scenarios=scenarios,
+            **static(),
+        )
+    )
+
+
+def _effect(effect: Effect, versus: Versus) -> dict[str, Any]:
+    found = effect.comparison
+    kinds = {"faster": "meets", "slower": "fails", "same": "", "cannot tell": ""}
+    return {
+        "cells": versus_text.cells(effect, versus),
+        "ratio": "" if found is None else repr(found.ratio),
+        "ratio_text": "–" if found is None else ratio_text(found.ratio),
+        "kind": kinds[found.verdict] if found else "",
+    }
+
+
+def index_page(listed: Sequence[Listed], unread: Sequence[str]) -> str:
+    """The page of all runs."""
+    targets = {r.target for one in listed for s in one.summary.scenarios for r in s.rows}
+    context = index_context(listed, unread, looks(targets, claimed_order(read_published())))
+    return environment().get_template("index.html").render(**context, **static())
 
 
 def _heading(summary: Summary) -> str:

@@ -12,23 +12,23 @@ from harness.report.numbers import figure_text, spread_text
 def to_markdown(summary: Summary) -> str:
     """The whole run; ends in a newline."""
     parts = [
-        f"## Run {_escape(summary.run)}",
+        f"## Run {escaped(summary.run)}",
         "",
         f"{wording.run_text(summary)}. {wording.machine_text(summary.machine)}.",
     ]
     for caution in wording.cautions(summary):
-        parts += ["", f"> **{_escape(caution)}**"]
+        parts += ["", f"> **{escaped(caution)}**"]
     for scenario in summary.scenarios:
         parts += _scenario(scenario)
     remarks = [f"skipped {name}: {why.splitlines()[0]}" for name, why in summary.skipped.items()]
-    parts += _bullets([*wording.reload_texts(summary), *remarks, *summary.notes])
+    parts += bullets([*wording.reload_texts(summary), *remarks, *summary.notes])
     return "\n".join(parts) + "\n"
 
 
 def _scenario(scenario: ScenarioSummary) -> list[str]:
-    parts = ["", f"### {scenario.name}", "", _escape(scenario.question)]
+    parts = ["", f"### {scenario.name}", "", escaped(scenario.question)]
     for panel in scenario.panels:
-        parts += ["", f"**{_escape(panel.title)}** – {_escape(panel.note)}", "", *_panel(scenario, panel)]
+        parts += ["", f"**{escaped(panel.title)}** – {escaped(panel.note)}", "", *_panel(scenario, panel)]
     if scenario.promises:
         parts += ["", "**Promises**", "", *_promises(scenario)]
     ruler = wording.ruler_text(scenario)
@@ -41,7 +41,7 @@ def _scenario(scenario: ScenarioSummary) -> list[str]:
     ]
     remarks += [f"{target}: {text}" for target, text in wording.row_remarks(scenario)]
     remarks += [f"– {column}: {reason}" for column, reason in wording.missing_remarks(scenario)]
-    return parts + _bullets(remarks)
+    return parts + bullets(remarks)
 
 
 def _panel(scenario: ScenarioSummary, panel: Panel) -> list[str]:
@@ -50,11 +50,11 @@ def _panel(scenario: ScenarioSummary, panel: Panel) -> list[str]:
     tail = ["payload", "trials valid"] if panel.kind == "service" else []
     rows = []
     for row in scenario.rows:
-        cells = [_escape(wording.target_text(row)), *(_cell(row, c) for c in columns)]
+        cells = [escaped(wording.target_text(row)), *(_cell(row, c) for c in columns)]
         if tail:
             cells += [row.facts.get("payload", "–"), wording.valid_text(row)]
         rows.append(cells)
-    return _table([*heads, *tail], rows, left={0, *range(len(heads), len(heads) + len(tail))})
+    return table([*heads, *tail], rows, left={0, *range(len(heads), len(heads) + len(tail))})
 
 
 def _cell(row: Row, column: Column) -> str:
@@ -68,20 +68,20 @@ def _cell(row: Row, column: Column) -> str:
 
 def _promises(scenario: ScenarioSummary) -> list[str]:
     names = {row.case: row.target for row in scenario.rows}
-    rows = [[_escape(c) for c in (p.item, names[p.row], *wording.promise_text(p))] for p in scenario.promises]
-    return _table(["item", "target", "measured", "promised", "met"], rows, left=set(range(5)))
+    rows = [[escaped(c) for c in (p.item, names[p.row], *wording.promise_text(p))] for p in scenario.promises]
+    return table(["item", "target", "measured", "promised", "met"], rows, left=set(range(5)))
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: set[int]) -> list[str]:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: set[int]) -> list[str]:
     rule = [":--" if i in left else "--:" for i in range(len(heads))]
     return [f"| {' | '.join(line)} |" for line in (heads, rule, *rows)]
 
 
-def _bullets(texts: Sequence[str]) -> list[str]:
-    return ["", *(f"- {_escape(t)}" for t in texts)] if texts else []
+def bullets(texts: Sequence[str]) -> list[str]:
+    return ["", *(f"- {escaped(t)}" for t in texts)] if texts else []
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
     """What Markdown or HTML within it would take for markup."""
     for sign in "\\`*_[]<>|":
         text = text.replace(sign, f"\\{sign}" if sign not in "<>" else {"<": "&lt;", ">": "&gt;"}[sign])

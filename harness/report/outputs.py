@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from harness.errors import HarnessError, StoreError
 from harness.model import JsonObject
-from harness.report import terminal
-from harness.report.html import Page, make_page
+from harness.report import terminal, versus_text
+from harness.report.html import Page, index_page, make_page, versus_page
+from harness.report.index import Listed, page_link
+from harness.report.junit import to_junit
 from harness.report.markdown import to_markdown
 from harness.report.metrics import Record
-from harness.report.model import Summary, to_json
+from harness.report.model import Summary, from_json, to_json
 from harness.report.summary import summarise
 from harness.report.tidy_csv import to_csv
-from harness.store import RunFolder, write_atomically
+from harness.report.versus import RunRead, compare_runs
+from harness.report.versus_model import Versus
+from harness.store import RunFolder, open_run, read_json, write_atomically
 
 
 @dataclass(frozen=True)
@@ -39,33 +45,93 @@ def read(run: RunFolder) -> Shown:
 def write_all(run: RunFolder) -> tuple[JsonObject, dict[str, Path]]:
     """Writes every format into the run's folder: (the summary as JSON, format → path). Raises StoreError."""
     shown = read(run)
-    texts = {"json": _json(shown), "md": to_markdown(shown.summary), "csv": _csv(shown)}
-    paths = {}
-    for name, text in texts.items():
-        paths[name] = run.path / f"summary.{name}"
-        write_atomically(paths[name], text)
-    made = _page(shown)
-    paths["html"] = run.path / "report.html"
-    write_atomically(paths["html"], made.html)
-    for picture in made.pictures:
+    page = _page(shown)
+    files = {
+        "json": ("summary.json", _json(shown)),
+        "md": ("summary.md", to_markdown(shown.summary)),
+        "csv": ("summary.csv", _csv(shown)),
+        "junit": ("junit.xml", to_junit(shown.summary)),
+        "html": ("report.html", page.html),
+    }
+    for name, text in files.values():
+        write_atomically(run.path / name, text)
+    for picture in page.pictures:
         write_atomically(run.path / "charts" / f"{picture.name}.svg", picture.svg)
-        (run.path / "charts" / f"{picture.name}.png").write_bytes(picture.png)
-    return to_json(shown.summary), paths
+        _write_bytes(run.path / "charts" / f"{picture.name}.png", picture.png)
+    return to_json(shown.summary), {kind: run.path / name for kind, (name, _) in files.items()}
 
 
 def render(run: RunFolder, format: str, console: Console) -> str | None:
-    """The text of one format; a table is printed to the console, and gives None. Raises StoreError."""
+    """The text of one format (table, md, csv, json, html, junit); a table is printed to the console, and gives None.
+
+    Raises StoreError.
+    """
     shown = read(run)
-    if format == "md":
-        return to_markdown(shown.summary)
-    if format == "csv":
-        return _csv(shown)
-    if format == "json":
-        return _json(shown)
-    if format == "html":
-        return _page(shown).html
-    terminal.print_tables(console, shown.summary)
-    return None
+    if format == "table":
+        terminal.print_tables(console, shown.summary)
+        return None
+    makers = {
+        "md": lambda: to_markdown(shown.summary),
+        "csv": lambda: _csv(shown),
+        "json": lambda: _json(shown),
+        "html": lambda: _page(shown).html,
+        "junit": lambda: to_junit(shown.summary),
+    }
+    return makers[format]()
+
+
+def broken_promises(summary: Summary) -> list[str]:
+    """A sentence for each service level that a run broke; what cannot be told is not broken."""
+    return [
+        f"{promise.row}: {promise.item} was promised and not kept"
+        for scenario in summary.scenarios
+        for promise in scenario.promises
+        if promise.met is False
+    ]
+
+
+# --- several runs ----------------------------------------------------------------------------------------------
+
+
+def compare(runs: Sequence[RunFolder], *, force: bool = False) -> Versus:
+    """The runs against the first of them. Raises UsageError for unlike ones unless forced, StoreError."""
+    read_runs = [read(run) for run in runs]
+    return compare_runs([RunRead(s.document, s.trials, s.summary) for s in read_runs], force=force)
+
+
+def render_versus(versus: Versus, format: str, console: Console) -> str | None:
+    """The text of one format (table, md, html); a table is printed to the console, and gives None."""
+    if format == "table":
+        versus_text.print_versus(console, versus)
+        return None
+    return versus_text.versus_markdown(versus) if format == "md" else versus_page(versus)
+
+
+def write_index(results: Path) -> Path:
+    """Writes `index.html` of all runs in the folder; runs that cannot be read are named in it. Raises StoreError."""
+    listed, unread = [], []
+    for folder in sorted(p.parent for p in results.glob("*/run.json") if not p.parent.is_symlink()):
+        try:
+            listed.append(Listed(_summary_of(folder), page_link(folder, results)))
+        except (HarnessError, KeyError, TypeError) as error:
+            unread.append(f"{folder.name}: {error or type(error).__name__}")
+    path = results / "index.html"
+    write_atomically(path, index_page(listed, unread))
+    return path
+
+
+def _summary_of(folder: Path) -> Summary:
+    """The saved summary, or one made anew where there is none of this version."""
+    saved = folder / "summary.json"
+    if saved.is_file():
+        try:
+            return from_json(read_json(saved))
+        except StoreError:
+            pass
+    return read(open_run(folder)).summary
+
+
+# --- one format each -------------------------------------------------------------------------------------------
 
 
 def _page(shown: Shown) -> Page:
@@ -78,3 +144,10 @@ def _json(shown: Shown) -> str:
 
 def _csv(shown: Shown) -> str:
     return to_csv(shown.document, shown.trials, shown.run.run_id)
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error

@@ -34,7 +34,8 @@ def compare_runs(runs: Sequence[RunRead], *, force: bool = False) -> Versus:
     if grave and not force:
         listed = "\n".join(f"  {u.run}: {u.name}: {u.first} against {u.other}" for u in grave)
         raise UsageError(
-            f"these runs are unlike, so a difference would say nothing of the targets:\n{listed}\nUse --force to see them all the same."
+            "these runs are unlike, so a difference would say nothing of the targets:\n"
+            f"{listed}\nUse --force to see them all the same."
         )
     effects = tuple(e for other in others for e in _effects(base, other))
     if not effects:
@@ -127,7 +128,7 @@ def _why_not(row: Row, now: Row, key: str) -> str | None:
         if figure.centre is None:
             return f"missing in the {which} run: {figure.missing}"
         if figure.at_least:
-            return f"generator-bound in the {which} run"
+            return f"the {which} run has only a lower bound"
         if min(figure.trials) <= 0:
             return "has no ratio"
     return None
