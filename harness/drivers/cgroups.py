@@ -29,7 +29,9 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class _Parent:
+class Parent:
+    """A group under which others may be made."""
+
     folder: Path
     version: int
 
@@ -42,9 +44,9 @@ def make_memory_group(limit_bytes: int, run_id: str, owner: Owner) -> MemoryGrou
     reason = ""
     for parent in parents:
         try:
-            return _make(parent, limit_bytes, run_id, owner)
+            return make_in(parent, limit_bytes, run_id, owner)
         except OSError as error:
-            reason = f"{error.strerror}: {error.filename}"
+            reason = f"{error.strerror}: {parent.folder}"
     return Refusal(f"no control group may be made ({reason})")
 
 
@@ -74,7 +76,8 @@ def oom_kills(events: str | None) -> int:
     return int(match[1]) if match else 0
 
 
-def _make(parent: _Parent, limit_bytes: int, run_id: str, owner: Owner) -> MemoryGroup:
+def make_in(parent: Parent, limit_bytes: int, run_id: str, owner: Owner) -> MemoryGroup:
+    """A limited group in a parent; none is left there when the limit cannot be set. Raises OSError."""
     folder = _fresh_folder(parent.folder, run_id, owner)
     try:
         if parent.version == 1:
@@ -103,7 +106,7 @@ def _fresh_folder(parent: Path, run_id: str, owner: Owner) -> Path:
             number += 1
 
 
-def _parents() -> Iterator[_Parent]:
+def _parents() -> Iterator[Parent]:
     """Groups under which one may be made, nearest first; in v2 those that pass the controller on."""
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     membership = Path("/proc/self/cgroup").read_text().splitlines()
@@ -113,7 +116,7 @@ def _parents() -> Iterator[_Parent]:
             if not folder.is_relative_to(mount):
                 break
             if version == 1 or _passes_memory_on(folder):
-                yield _Parent(folder, version)
+                yield Parent(folder, version)
 
 
 def _passes_memory_on(folder: Path) -> bool:

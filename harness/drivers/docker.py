@@ -161,13 +161,14 @@ def _when_ready(attached: _Attached, started_unix_ns: int) -> RunningContainer:
     host, port = LOOPBACK, launch.port
     if not launch.facts.on_this_host:
         host, port = launch.facts.host, attached.container.published_port(PORT_INSIDE)
-    assert port is not None
 
     def ended(timeout_s: float) -> str | None:
         result = run.ended(timeout_s)
         return None if result is None else str(result)
 
     try:
+        if port is None:
+            raise StartError(f"{ended(GRACE_S) or 'has no published port'} before it was ready")
         ready_unix_ns = wait_until_ready(host, port, launch.settings.ready_deadline_s, ended)
     except StartError as error:
         run.stop(GRACE_S)
@@ -175,9 +176,7 @@ def _when_ready(attached: _Attached, started_unix_ns: int) -> RunningContainer:
     return RunningContainer(
         target=launch.target,
         pid=run.pid,
-        pid_missing_because=None
-        if run.pid
-        else f"the engine at {launch.facts.address} is on another machine",
+        pid_missing_because=None if run.pid else f"the engine at {launch.facts.address} runs elsewhere",
         host=host,
         port=port,
         started_unix_ns=started_unix_ns,
@@ -195,4 +194,7 @@ def _is_orphan(container: Container) -> bool:
     """Its harness is gone. One that cannot be looked up from here counts as gone once the container ended."""
     owner = Owner.parse(container.labels.get(OWNER_LABEL, ""))
     gone = owner.is_gone() if owner else None
-    return gone if gone is not None else not container.state().running
+    try:
+        return gone if gone is not None else not container.state().running
+    except EngineRefused:  # removed meanwhile
+        return False

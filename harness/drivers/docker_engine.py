@@ -187,10 +187,10 @@ class Container:
         state = self._sdk.attrs["State"]
         return State(state["Running"], state["Pid"], state["ExitCode"], state["OOMKilled"])
 
-    def published_port(self, inside: int) -> int:
-        """The port outside, as of the last `state()`."""
-        [binding, *_] = self._sdk.attrs["NetworkSettings"]["Ports"][f"{inside}/tcp"]
-        return int(binding["HostPort"])
+    def published_port(self, inside: int) -> int | None:
+        """The port outside, as of the last `state()`; None when the container had ended by then."""
+        bindings = self._sdk.attrs["NetworkSettings"]["Ports"].get(f"{inside}/tcp")
+        return int(bindings[0]["HostPort"]) if bindings else None
 
     def signal(self, name: str) -> None:
         """Nothing happens when it no longer runs."""

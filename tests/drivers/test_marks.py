@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from harness.drivers.cgroups import hierarchies, oom_kills
+from harness.drivers.cgroups import Parent, hierarchies, make_in, oom_kills
 from harness.drivers.owner import Owner
 
 V1_MOUNTS = """\
@@ -54,6 +55,15 @@ def test_the_hierarchies_that_limit_memory(
 )
 def test_kills_for_want_of_memory_are_read_from_both_versions(events: str | None, kills: int) -> None:
     assert oom_kills(events) == kills
+
+
+@pytest.mark.parametrize(("version", "limit_file"), [(1, "memory.limit_in_bytes"), (2, "memory.max")])
+def test_a_group_is_limited_by_its_versions_file(version: int, limit_file: str, tmp_path: Path) -> None:
+    owner = Owner.current()
+    first = make_in(Parent(tmp_path, version), 1 << 30, "a-run", owner)
+    second = make_in(Parent(tmp_path, version), 1 << 30, "a-run", owner)
+    assert (first.folder / limit_file).read_text() == str(1 << 30)
+    assert [g.folder.name for g in (first, second)] == [f"bench.a-run.{owner}.{n}" for n in (0, 1)]
 
 
 def test_an_owner_is_known_again_and_missed_when_gone() -> None:
