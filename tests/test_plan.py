@@ -95,3 +95,59 @@ def test_quick_shortens_windows_but_not_to_nothing() -> None:
     window = plan.trials[0].case.scenario.windows[0]
     assert window.duration == pytest.approx(4.0)
     assert plan.trials[0].case.scenario.cold_start.starts == 4
+
+
+CAPACITY = (
+    Window(name="peak", mode="closed", duration=5, connections_full=(16, 64, 256)),
+    Window(name="capacity", mode="capacity", p99_limit=0.01),
+    Window(name="curve", mode="open", shares=(0.3, 0.5), duration=10),
+)
+
+
+def names(plan: Plan) -> list[str]:
+    return [w.name for w in plan.trials[0].case.scenario.windows]
+
+
+def test_shares_become_windows_of_their_own() -> None:
+    plan = make_plan([scenario(windows=CAPACITY)], TARGETS, PlanOptions())
+    assert names(plan) == ["peak", "capacity", "curve-30", "curve-50"]
+    shares = [w.capacity_share for w in plan.trials[0].case.scenario.windows]
+    assert shares == [None, None, 0.3, 0.5]
+
+
+def test_a_quick_look_searches_no_capacity_and_warms_up_briefly() -> None:
+    patient = scenario(windows=CAPACITY, warmup=Warmup(min=3, max=45))
+    plan = make_plan([patient], TARGETS, PlanOptions(quick=True))
+    assert names(plan) == ["peak"]
+    assert plan.trials[0].case.scenario.warmup == Warmup(min=3, max=6)
+
+
+def test_the_full_protocol_has_more_numbers_of_connections() -> None:
+    for full, connections in ((False, (64,)), (True, (16, 64, 256))):
+        plan = make_plan([scenario(windows=CAPACITY)], TARGETS, PlanOptions(full=full))
+        assert plan.trials[0].case.scenario.windows[0].connections == connections
+
+
+def test_a_first_search_is_expected_to_take_longer_than_later_ones() -> None:
+    plan = make_plan([scenario(windows=CAPACITY)], TARGETS, PlanOptions())
+    first, later = (next(t.estimated_s for t in plan.trials if t.round == n) for n in (1, 2))
+    assert first > later
+
+
+@pytest.mark.parametrize(
+    ("windows", "problem"),
+    [
+        (CAPACITY[1:], "a closed window must come before a capacity window"),
+        ((CAPACITY[0], CAPACITY[2]), "a capacity window must come before shares of capacity"),
+        ((*CAPACITY, Window(name="curve-30", mode="closed", duration=1)), "two windows have the same name"),
+    ],
+)
+def test_a_window_must_stand_after_what_it_is_made_from(windows: tuple[Window, ...], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        scenario(windows=windows)
+
+
+def test_an_open_window_has_one_rate() -> None:
+    for more in ({}, {"rate_rps": 5, "capacity_share": 0.5}, {"rate_rps": 5, "duration": None}):
+        with pytest.raises(ValueError, match="an open window needs one of"):
+            Window.model_validate({"name": "w", "mode": "open", "duration": 3, **more})
