@@ -238,7 +238,10 @@ def _one_line(record: JsonObject) -> str:
         return f"{record['status']}: {record['reasons'][0] if record['reasons'] else 'no reason given'}"
     parts = []
     for window in record.get("windows", []):
-        throughput = window["throughput_rps"]
+        throughput = window.get("capacity_rps", window["throughput_rps"])
+        if throughput is None:
+            parts.append(f"{window['name']} not found")
+            continue
         headline = (window["latency"].get(window["headline"]["kind"]) or {}).get(
             window["headline"]["measure"]
         )
