@@ -91,6 +91,7 @@ def _record(
     return {
         **shown,
         "findings": [*(shown["findings"] if ok else ()), asdict(finding)],
+        "throughput_rps": shown["throughput_rps"] if ok else None,
         "capacity_rps": found.capacity_rps,
         "bound": found.bound,
         "p99_limit_ns": search.limit.p99_ns,

@@ -108,3 +108,4 @@ def test_that_no_rate_holds_is_a_result_and_no_fault_of_the_measurement(tmp_path
     assert record["capacity_rps"] is None
     assert [(f["ok"], f["text"]) for f in record["findings"]] == [(None, record["findings"][0]["text"])]
     assert record["findings"][0]["text"].startswith("no rate down to")
+    assert record["throughput_rps"] is None
