@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.drivers.base import RunningTarget
 from harness.errors import ProbeError
+from harness.priority import set_nice
 from harness.probes.samples import Row, read_rows
 
 _END_DEADLINE_S = 3.0
@@ -55,7 +56,7 @@ def sampling(
     if target.pid is None:
         yield None
         return
-    argv = [sys.executable, "-m", "harness.probes.sampler", "--pid", str(target.pid), "--nice", str(nice)]
+    argv = [sys.executable, "-m", "harness.probes.sampler", "--pid", str(target.pid)]
     for group in target.cgroups:
         argv += ["--cgroup", str(group)]
     if watched:
@@ -67,6 +68,7 @@ def sampling(
         process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=out, stderr=errors, text=True, start_new_session=True
         )
+    set_nice(process.pid, nice)
     try:
         _await_first_row(process, path, log)
         yield Sampler(process, path)

@@ -11,6 +11,7 @@ HARNESS = ROOT / "harness"
 LAYERS: dict[str, int] = {
     "units": 0,
     "errors": 0,
+    "priority": 0,
     "model": 1,
     "stats": 1,
     "config": 2,

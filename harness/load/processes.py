@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import LoadError
+from harness.priority import set_nice
 
 LOG_TAIL_LINES = 15
 
@@ -48,7 +49,7 @@ class Child:
                 )
         except OSError as error:
             raise LoadError(f"cannot start the {name} ({argv[0]}): {error.strerror}") from error
-        self.nice = _renice(self._process.pid, nice)
+        self.nice = set_nice(self._process.pid, nice)
 
     @property
     def pid(self) -> int:
@@ -140,16 +141,6 @@ def _pinned(cpus: Sequence[int] | None) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def _renice(pid: int, nice: int) -> int:
-    """The nice value it got: a better one than ours needs a privilege that we may lack."""
-    with contextlib.suppress(PermissionError, ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, nice)
-    try:
-        return os.getpriority(os.PRIO_PROCESS, pid)
-    except ProcessLookupError:
-        return nice
 
 
 def _signal_name(number: int) -> str:
