@@ -191,16 +191,19 @@ class Window:
         return total
 
 
-def pool_file(folder: Path, expected: bytes | None = None, path: str = "/", kinds: Json | None = None) -> Path:
-    """Writes a request pool of 4 KB requests; `kinds` maps kinds to (how many in a round, expected status)."""
+def pool_file(folder: Path, expected: bytes | None = None, kinds: Json | None = None, is_joined: bool = False) -> Path:
+    """Writes a request pool of 4 KB requests, of two parts each unless joined.
+
+    `kinds` maps kinds to (how many in a round, expected status).
+    """
     kinds = kinds or {"accepted": (1, 200)}
-    head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {BODY_BYTES}\r\n\r\n"
+    head = f"POST / HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {BODY_BYTES}\r\n\r\n"
     body = b'{"padding":"' + b"x" * (BODY_BYTES - 14) + b'"}'
     content = {
         "schema": 1,
-        "parts": [head.encode(), body],
+        "parts": [head.encode() + body] if is_joined else [head.encode(), body],
         "requests": [
-            {"kind": kind, "parts": [0, 1], "expect": expect, "body": None if expected is None else 0}
+            {"kind": kind, "parts": [0] if is_joined else [0, 1], "expect": expect, "body": None if expected is None else 0}
             for kind, (_, expect) in kinds.items()
         ],
         "bodies": [] if expected is None else [expected],

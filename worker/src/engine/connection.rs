@@ -7,6 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::http::{BodySink, Parser};
 use crate::pool::{MAX_PARTS, Pool, Request};
+use crate::sys;
 
 /// Where a connection stands.
 #[derive(Debug)]
@@ -103,6 +104,7 @@ pub(super) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
+    sys::avoid_pacing(&socket);
     match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
         _ => Ok(socket.into()),
@@ -117,6 +119,9 @@ pub(super) fn write_request(
     request: &Request,
     from: usize,
 ) -> io::Result<usize> {
+    if let [part] = &request.parts[..] {
+        return stream.write(&pool.part(*part)[from..]);
+    }
     let mut slices = [IoSlice::new(&[]); MAX_PARTS];
     let mut count = 0;
     let mut skip = from;

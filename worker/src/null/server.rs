@@ -69,6 +69,8 @@ impl Server {
         let domain = socket2::Domain::for_address(options.address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM.nonblocking().cloexec(), None)?;
         socket.set_reuse_address(true)?;
+        // Accepted connections inherit it.
+        sys::avoid_pacing(&socket);
         socket.bind(&options.address.into())?;
         socket.listen(BACKLOG)?;
         let listener: TcpListener = socket.into();

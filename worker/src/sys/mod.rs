@@ -3,12 +3,14 @@
 mod clock;
 mod epoll;
 mod signals;
+mod socket;
 mod thread;
 
 pub use clock::{UnixClock, monotonic_ns, unix_ns};
 pub use epoll::{Epoll, Event, Interest, Waker};
 pub use signals::Signals;
+pub use socket::{avoid_pacing, tcp_retransmits};
 pub use thread::{
     CpuTime, pin_to_cpu, raise_descriptor_limit, resident_bytes, set_nice, set_precise_timers,
-    tcp_retransmits, thread_cpu_time,
+    thread_cpu_time,
 };

@@ -1,7 +1,6 @@
-//! What a thread asks of the scheduler, and what the kernel knows about it and its sockets.
+//! What a thread asks of the scheduler, and what the kernel knows about it.
 
 use std::io;
-use std::os::fd::AsRawFd;
 
 /// CPU time a thread has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,24 +80,6 @@ pub fn resident_bytes() -> Option<u64> {
     Some(pages * u64::try_from(page_bytes).ok()?)
 }
 
-/// Segments this connection has sent again since it was opened; None when the kernel does not tell.
-#[must_use]
-pub fn tcp_retransmits(socket: &impl AsRawFd) -> Option<u64> {
-    // SAFETY: tcp_info is plain data for which zeroes are valid; its length is passed and respected.
-    unsafe {
-        let mut information = std::mem::zeroed::<libc::tcp_info>();
-        let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
-        let result = libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            (&raw mut information).cast(),
-            &raw mut length,
-        );
-        (result == 0).then_some(u64::from(information.tcpi_total_retrans))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,12 +98,5 @@ mod tests {
     fn a_cpu_that_cannot_exist_is_an_error() {
         assert!(pin_to_cpu(usize::MAX).is_err());
         assert!(pin_to_cpu(libc::CPU_SETSIZE as usize - 1).is_err());
-    }
-
-    #[test]
-    fn a_fresh_loopback_connection_has_sent_nothing_again() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        assert_eq!(tcp_retransmits(&stream), Some(0));
     }
 }
