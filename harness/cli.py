@@ -219,8 +219,9 @@ def plan(
         )
     out.print(table)
     shorter = f", windows at {made.scale:.0%} of their length" if made.scale < 1 else ""
+    count = "1 round" if made.rounds == 1 else f"{made.rounds} rounds"
     out.print(
-        f"{len(made.trials)} trials in {made.rounds} round{'s' if made.rounds > 1 else ''}, about {duration_text(made.estimated_s)}{shorter}; "
+        f"{len(made.trials)} trials in {count}, about {duration_text(made.estimated_s)}{shorter}; "
         "builds not counted",
         highlight=False,
     )

@@ -1,9 +1,9 @@
 """What the worker measures against what a null server knows: errors at P50, P99 and P99.9 under open load.
 
-The truth of a fixed or bimodal delay is the null server's own histogram, from the last byte of a request to the first of its
-answer; the difference is the way there and back through the kernel, and what the generator adds. The truth of a stall
-is a simulation of the same arrivals on the same number of connections, as no histogram of a stalled server can know
-what waits outside it.
+The truth of a fixed or bimodal delay is the null server's own histogram, from the last byte of a request to the
+first of its answer; the difference is the way there and back through the kernel, and what the generator adds. The
+truth of a stall is a simulation of the same arrivals on the same number of connections, as no histogram of a
+stalled server can know what waits outside it.
 
     python worker/bench/accuracy.py --seconds 10 --server-cpu 0 --generator-cpu 1
 """
@@ -45,7 +45,13 @@ class Setting:
     def window(self, master: Master, port: int, **changes: object) -> Window:
         """A window of open load, all of it answered as expected."""
         cpus = None if self.generator_cpu is None else [self.generator_cpu]
-        settings = {"mode": "open", "connections": 64, "cpus": cpus, "spin_us": self.spin_us, "check_every": 1_000}
+        settings = {
+            "mode": "open",
+            "connections": 64,
+            "cpus": cpus,
+            "spin_us": self.spin_us,
+            "check_every": 1_000,
+        }
         plan = load(port, pool_file(self.folder, null_answer()), **(settings | changes))
         window = run_window(master, plan, ["native"])
         assert window.failed() == {} and window.total("dropped") == 0, window.done
@@ -126,7 +132,9 @@ def stall(setting: Setting, rate_rps: float, seconds: float) -> None:
     with ended(server), ended(Master()) as master, ended(Worker(master.port)):
         master.wait_for("connected")
         steps = [[rate_rps, seconds]]
-        window = setting.window(master, server.port, arrivals="poisson", steps=steps, duration_s=seconds, seed=5)
+        window = setting.window(
+            master, server.port, arrivals="poisson", steps=steps, duration_s=seconds, seed=5
+        )
     truth = values(simulate_stall(rate_rps, seconds, seed=5, connections=64))
     measured = values(window.histogram("response"))
     show(f"stall of 1 s in {seconds:.0f} s, {rate_rps:,.0f}/s", measured, truth, window)
@@ -136,7 +144,9 @@ def stall(setting: Setting, rate_rps: float, seconds: float) -> None:
 
 def main() -> None:
     """Measures and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--server-cpu", type=int)
     parser.add_argument("--generator-cpu", type=int)
@@ -144,8 +154,11 @@ def main() -> None:
     parser.add_argument("--no-stall", action="store_true", help="leave the stall out; it takes 20 s")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        setting = Setting(options.seconds, options.server_cpu, options.generator_cpu, options.spin_us, Path(name))
-        print(f"{'µs':34}{'P50':>9} {'error':>8}  {'P99':>9} {'error':>8}  {'P99.9':>9} {'error':>8} {'own P99':>9}   busy")
+        setting = Setting(
+            options.seconds, options.server_cpu, options.generator_cpu, options.spin_us, Path(name)
+        )
+        heads = "  ".join(f"{name:>9} {'error':>8}" for name in ("P50", "P99", "P99.9"))
+        print(f"{'µs':34}{heads} {'own P99':>9} {'busy':>6}")
         known_delay(setting, "fixed:1ms", 2_000.0, "constant")
         known_delay(setting, "fixed:1ms", 2_000.0, "poisson")
         known_delay(setting, "bimodal:1ms,10ms,0.1", 2_000.0, "poisson")

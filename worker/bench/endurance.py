@@ -1,6 +1,6 @@
 """Memory of the worker over a long run: flat, as no sample is kept.
 
-    python worker/bench/endurance.py --minutes 10 --rate 100000 --server-cpu 0 --generator-cpu 1
+python worker/bench/endurance.py --minutes 10 --rate 100000 --server-cpu 0 --generator-cpu 1
 """
 
 from __future__ import annotations
@@ -13,7 +13,18 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from rig import Master, NullServer, Worker, begin_window, ended, finish_window, load, null_answer, pool_file, prepare_window
+from rig import (
+    Master,
+    NullServer,
+    Worker,
+    begin_window,
+    ended,
+    finish_window,
+    load,
+    null_answer,
+    pool_file,
+    prepare_window,
+)
 
 
 def resident_kb(worker: Worker) -> int:
@@ -24,7 +35,9 @@ def resident_kb(worker: Worker) -> int:
 
 def main() -> None:
     """Runs, watches, prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=100_000.0)
     parser.add_argument("--server-cpu", type=int)
@@ -47,7 +60,7 @@ def main() -> None:
             )
             window = prepare_window(master, plan, [worker.name])
             begin_window(master, plan, [worker.name])
-            samples = []
+            samples: list[int] = []
             end_s = time.monotonic() + duration_s
             while time.monotonic() < end_s:
                 master.wait_for("report")

@@ -1,6 +1,6 @@
 """Samples lost at stop: loads ended at random moments in every way there is, counted against the service's own count.
 
-    python worker/bench/stops.py --stops 100
+python worker/bench/stops.py --stops 100
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from rig import Json, Master, NullServer, Worker, begin_window, ended, finish_window, load, pool_file, prepare_window
+from rig import (
+    Json,
+    Master,
+    NullServer,
+    Worker,
+    begin_window,
+    ended,
+    finish_window,
+    load,
+    pool_file,
+    prepare_window,
+)
 
 Moment = Callable[[], None]
 
@@ -39,8 +50,10 @@ def by_hand(master: Master, server: NullServer, how: str, pause: Moment) -> int:
 
 
 def window(master: Master, server: NullServer, how: str, pause: Moment, folder: Path) -> int | None:
-    """Requests that the worker counts, after a window was ended by `flush` or Locust's `stop`; None: it was killed, which
-    its missing `bench_done` shows."""
+    """Requests that the worker counts, after a window was ended by `flush` or Locust's `stop`.
+
+    None: the worker was killed, which its missing `bench_done` shows.
+    """
     with ended(Worker(master.port)) as worker:
         master.wait_for("connected")
         plan: Json = load(server.port, pool_file(folder), duration_s=60.0)
@@ -55,7 +68,12 @@ def window(master: Master, server: NullServer, how: str, pause: Moment, folder: 
             except TimeoutError:
                 return None
             raise AssertionError("a killed worker cannot have said that it is done")
-        command: Json = {"cmd": "send", "type": "bench_flush", "data": {"run": plan["run"]}, "worker": worker.name}
+        command: Json = {
+            "cmd": "send",
+            "type": "bench_flush",
+            "data": {"run": plan["run"]},
+            "worker": worker.name,
+        }
         master.tell(**(command if how == "flush" else {"cmd": "stop"}))
         done = finish_window(master, plan, [worker.name], prepared)
         total = done.total("completed")
@@ -66,7 +84,9 @@ def window(master: Master, server: NullServer, how: str, pause: Moment, folder: 
 
 def main() -> None:
     """Ends loads, and counts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--stops", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -75,13 +95,19 @@ def main() -> None:
     stops, lost, requests = Counter[str](), Counter[str](), Counter[str]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+
+        def pause() -> None:
+            time.sleep(moments.uniform(0.0, 1.2))
+
         for number in range(options.stops):
             way = ways[number % len(ways)]
             server = NullServer(folder)
-            pause = lambda: time.sleep(moments.uniform(0.0, 1.2))  # noqa: E731
             with ended(server), ended(Master()) as master:
                 is_window, how = way.startswith("window"), way.rsplit(" ", 1)[-1]
-                counted = window(master, server, how, pause, folder) if is_window else by_hand(master, server, how, pause)
+                if is_window:
+                    counted = window(master, server, how, pause, folder)
+                else:
+                    counted = by_hand(master, server, how, pause)
                 truth = server.histogram().get_total_count()
             stops[way] += 1
             requests[way] += truth

@@ -62,7 +62,13 @@ class Bench:
     results: dict[str, list[Figures]] = field(default_factory=dict)
 
     def record(
-        self, name: str, requests: int, wall_s: float, user_s: float, system_s: float, busy_s: float | None = None
+        self,
+        name: str,
+        requests: int,
+        wall_s: float,
+        user_s: float,
+        system_s: float,
+        busy_s: float | None = None,
     ) -> Figures:
         """Adds a window."""
         cpu_s = user_s + system_s
@@ -102,7 +108,13 @@ class Bench:
         command = [sys.executable, "-m", "locust", "-f", str(script), "--host", host, *options]
         command += ["--run-time", f"{self.options.seconds}s", "--csv", str(self.folder / "fast")]
         # Its count is in a file; what it prints is for people.
-        count = ["sh", "-c", '"$@" >&2; cut -d, -f3 "$0"_stats.csv | tail -1', str(self.folder / "fast"), *command]
+        count = [
+            "sh",
+            "-c",
+            '"$@" >&2; cut -d, -f3 "$0"_stats.csv | tail -1',
+            str(self.folder / "fast"),
+            *command,
+        ]
         self.command("FastHttpUser, closed", count, r"(\d+)")
 
     def worker(self, name: str, master: Master, worker: Worker, port: int, **changes: object) -> Figures:
@@ -130,11 +142,14 @@ class Bench:
     def ratio(self, name: str, measure: str, reference: str) -> float:
         """The median over rounds of a measure's ratio to the reference's requests per CPU-second."""
         pairs = zip(self.results[name], self.results[reference], strict=True)
-        return statistics.median(getattr(one, measure) / other.per_cpu_s for one, other in pairs)
+        ratios: list[float] = [getattr(one, measure) / other.per_cpu_s for one, other in pairs]
+        return statistics.median(ratios)
 
     def show(self) -> None:
         """Prints the medians, and the ratios with their goals."""
-        print(f"{'median of rounds':22}{'requests/s':>12}{'per CPU-s':>12}{'per busy s':>12}{'user space':>12}")
+        print(
+            f"{'median of rounds':22}{'requests/s':>12}{'per CPU-s':>12}{'per busy s':>12}{'user space':>12}"
+        )
         for name, windows in self.results.items():
             cells = []
             for measure in ("rps", "per_cpu_s", "per_busy_s", "user_ratio"):
@@ -154,7 +169,9 @@ class Bench:
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
@@ -165,19 +182,21 @@ def main() -> None:
     cpu_options = [] if options.server_cpu is None else ["--cpu", str(options.server_cpu)]
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(options, Path(name))
-        with ended(NullServer(bench.folder, *cpu_options)) as server, ended(Master()) as master:
-            with ended(Worker(master.port)) as worker:
-                master.wait_for("connected")
-                for number in range(options.rounds):
-                    bench.wrk(server.port)
-                    closed = bench.worker("worker, closed", master, worker, server.port)
-                    steps = [[0.6 * closed.rps, float(options.seconds)]]
-                    bench.worker("worker, open", master, worker, server.port, mode="open", steps=steps)
-                    if options.fast_http_user:
-                        bench.fast_http_user(server.port)
-                    line = "  ".join(f"{name} {windows[-1].per_cpu_s:,.0f}" for name, windows in bench.results.items())
-                    print(f"round {number + 1}, per CPU-second: {line}", flush=True)
-                bench.show()
+        server, master = NullServer(bench.folder, *cpu_options), Master()
+        worker = Worker(master.port)
+        with ended(server), ended(master), ended(worker):
+            master.wait_for("connected")
+            for number in range(options.rounds):
+                bench.wrk(server.port)
+                closed = bench.worker("worker, closed", master, worker, server.port)
+                steps = [[0.6 * closed.rps, float(options.seconds)]]
+                bench.worker("worker, open", master, worker, server.port, mode="open", steps=steps)
+                if options.fast_http_user:
+                    bench.fast_http_user(server.port)
+                last = {name: windows[-1].per_cpu_s for name, windows in bench.results.items()}
+                line = "  ".join(f"{name} {per_cpu_s:,.0f}" for name, per_cpu_s in last.items())
+                print(f"round {number + 1}, per CPU-second: {line}", flush=True)
+            bench.show()
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from rig import Master, NullServer, Program, Worker, ended
+from rig import Master, NullServer, P, Worker, ended
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[[Program], Program]]:
+def start() -> Iterator[Callable[[P], P]]:
     """Registers a program to be ended with the test."""
     with ExitStack() as programs:
         yield lambda program: programs.enter_context(ended(program))

@@ -62,7 +62,9 @@ class Master:
         for kind in ("bench_ready", "bench_failed", "bench_done"):
             self.runner.register_message(kind, self.on_message)
         self.environment.events.worker_report.add_listener(self.on_report)
-        self.environment.events.worker_connect.add_listener(lambda client_id: tell("connected", worker=client_id))
+        self.environment.events.worker_connect.add_listener(
+            lambda client_id: tell("connected", worker=client_id)
+        )
         tell("listening", port=self.runner.server.port)
 
     def on_message(self, environment: Environment, msg: Any, **_: Any) -> None:
@@ -72,7 +74,13 @@ class Master:
     def on_report(self, client_id: str, data: dict[str, Any]) -> None:
         """A worker's stats."""
         users = data["user_count"]
-        tell("report", worker=client_id, users=users, requests=data["stats_total"]["num_requests"], bench=data.get("bench"))
+        tell(
+            "report",
+            worker=client_id,
+            users=users,
+            requests=data["stats_total"]["num_requests"],
+            bench=data.get("bench"),
+        )
 
     def totals(self) -> dict[str, Any]:
         """Locust's own view."""

@@ -1,7 +1,8 @@
 """Starts null servers, masters and workers, and runs windows of load: what tests and benchmarks stand on.
 
-The interpreter named by the variable LOCUST_PYTHON runs the masters (default: this one), so that one test suite meets
-old and new versions of Locust. BENCH_WORKER_BIN names the folder with the programs (default: where the build puts them).
+The interpreter named by the variable LOCUST_PYTHON runs the masters (default: this one), so that one test suite
+meets old and new versions of Locust. BENCH_WORKER_BIN names the folder with the programs (default: where the build
+puts them).
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgpack
 from hdrh.histogram import HdrHistogram
@@ -35,7 +36,7 @@ Json = dict[str, Any]
 class Program:
     """A child process whose output lines are read by a thread, so that waiting for one always has a deadline."""
 
-    def __init__(self, command: list[str | Path], name: str) -> None:
+    def __init__(self, command: Sequence[object], name: str) -> None:
         self.name = name
         self.process = subprocess.Popen(
             [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -87,6 +88,9 @@ class Program:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+P = TypeVar("P", bound=Program)
+
+
 class NullServer(Program):
     """A null server; after `end`, `histogram` is what it knows of its own delays, in ns."""
 
@@ -117,7 +121,9 @@ class Master(Program):
         """Sends a command."""
         self.say(json.dumps(command))
 
-    def wait_for(self, event: str, timeout_s: float = 30.0, where: Callable[[Json], bool] = lambda _: True) -> Json:
+    def wait_for(
+        self, event: str, timeout_s: float = 30.0, where: Callable[[Json], bool] = lambda _: True
+    ) -> Json:
         """The next event of this kind that satisfies the condition; the others are kept in `seen`."""
         deadline_s = time.monotonic() + timeout_s
         while True:
@@ -128,7 +134,8 @@ class Master(Program):
 
     def wait_for_message(self, kind: str, timeout_s: float = 30.0) -> Json:
         """The data of the next message of this type."""
-        return self.wait_for("message", timeout_s, lambda event: event["type"] == kind)["data"]
+        data: Json = self.wait_for("message", timeout_s, lambda event: event["type"] == kind)["data"]
+        return data
 
     def totals(self) -> Json:
         """Locust's own view of the test."""
@@ -149,7 +156,14 @@ class Worker(Program):
     """A native worker."""
 
     def __init__(self, master_port: int, name: str = "native", *options: str) -> None:
-        command = [PROGRAMS / "bench-worker", "--master", f"127.0.0.1:{master_port}", "--name", name, *options]
+        command = [
+            PROGRAMS / "bench-worker",
+            "--master",
+            f"127.0.0.1:{master_port}",
+            "--name",
+            name,
+            *options,
+        ]
         super().__init__(command, name)
 
 
@@ -191,19 +205,32 @@ class Window:
         return total
 
 
-def pool_file(folder: Path, expected: bytes | None = None, kinds: Json | None = None, is_joined: bool = False) -> Path:
+def pool_file(
+    folder: Path, expected: bytes | None = None, kinds: Json | None = None, is_joined: bool = False
+) -> Path:
     """Writes a request pool of 4 KB requests, of two parts each unless joined.
 
     `kinds` maps kinds to (how many in a round, expected status).
     """
     kinds = kinds or {"accepted": (1, 200)}
-    head = f"POST / HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {BODY_BYTES}\r\n\r\n"
+    lines = (
+        "POST / HTTP/1.1",
+        "Host: test",
+        "Content-Type: application/json",
+        f"Content-Length: {BODY_BYTES}",
+    )
+    head = "\r\n".join(lines) + "\r\n\r\n"
     body = b'{"padding":"' + b"x" * (BODY_BYTES - 14) + b'"}'
     content = {
         "schema": 1,
         "parts": [head.encode() + body] if is_joined else [head.encode(), body],
         "requests": [
-            {"kind": kind, "parts": [0] if is_joined else [0, 1], "expect": expect, "body": None if expected is None else 0}
+            {
+                "kind": kind,
+                "parts": [0] if is_joined else [0, 1],
+                "expect": expect,
+                "body": None if expected is None else 0,
+            }
             for kind, (_, expect) in kinds.items()
         ],
         "bodies": [] if expected is None else [expected],
@@ -286,7 +313,7 @@ def run_window(master: Master, plan: Json, workers: list[str]) -> Window:
 
 
 @contextlib.contextmanager
-def ended(program: Program) -> Iterator[Program]:
+def ended(program: P) -> Iterator[P]:
     """Ends a program at the end of a block, whatever has happened in it."""
     try:
         yield program

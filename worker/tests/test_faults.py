@@ -32,7 +32,9 @@ def serve() -> Iterator[Serve]:
     """Starts scripted services, and closes them with the test."""
     services: list[ScriptedService] = []
 
-    def start(script: Callable[[int], Reply], family: socket.AddressFamily = socket.AF_INET) -> ScriptedService:
+    def start(
+        script: Callable[[int], Reply], family: socket.AddressFamily = socket.AF_INET
+    ) -> ScriptedService:
         services.append(ScriptedService(script, family))
         return services[-1]
 
@@ -144,7 +146,12 @@ def test_a_service_that_stops_and_comes_back_costs_what_was_under_way(
 ) -> None:
     server = NullServer(tmp_path)
     plan = load(
-        server.port, pool_file(tmp_path), mode="open", arrivals="constant", steps=[[100.0, 3.0]], duration_s=3.0
+        server.port,
+        pool_file(tmp_path),
+        mode="open",
+        arrivals="constant",
+        steps=[[100.0, 3.0]],
+        duration_s=3.0,
     )
     window = prepare_window(master, plan, [worker.name])
     begin_window(master, plan, [worker.name])
@@ -167,7 +174,9 @@ def test_a_service_that_is_gone_fails_connecting_and_nothing_hangs(
     master: Master, worker: Worker, tmp_path: Path, mode: str
 ) -> None:
     server = NullServer(tmp_path)
-    plan = load(server.port, pool_file(tmp_path), mode=mode, arrivals="constant", steps=[[200.0, 2.0]], duration_s=2.0)
+    plan = load(
+        server.port, pool_file(tmp_path), mode=mode, arrivals="constant", steps=[[200.0, 2.0]], duration_s=2.0
+    )
     window = prepare_window(master, plan, [worker.name])
     server.end()
     begin_window(master, plan, [worker.name])

@@ -82,7 +82,9 @@ def test_what_a_master_says_is_what_the_files_hold(kind: str) -> None:
     assert json.loads(file.read_text())["bytes"] == hexadecimal
 
 
-@pytest.mark.parametrize(("kind", "data"), [("client_ready", -1), ("spawning", None), ("client_stopped", None), ("quit", None)])
+@pytest.mark.parametrize(
+    ("kind", "data"), [("client_ready", -1), ("spawning", None), ("client_stopped", None), ("quit", None)]
+)
 def test_bare_messages_carry_what_locust_expects(kind: str, data: object) -> None:
     assert to_master(kind) == data
 

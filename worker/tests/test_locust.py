@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from rig import (
@@ -12,6 +13,7 @@ from rig import (
     Json,
     Master,
     NullServer,
+    P,
     Program,
     Worker,
     begin_window,
@@ -20,7 +22,11 @@ from rig import (
     prepare_window,
 )
 
-Start = Callable[[Program], Program]
+
+class Start(Protocol):
+    """Has a program ended with the test."""
+
+    def __call__(self, program: P, /) -> P: ...
 
 
 def by_hand(master: Master, port: int, name: str = "native", *options: str) -> Worker:
@@ -47,7 +53,9 @@ def connections_of(program: Program) -> int:
     return sum(1 for row in rows if row[3] == "01" and row[9] in inodes)
 
 
-def test_users_are_connections_and_follow_a_ramp(null_server: NullServer, master: Master, start: Start) -> None:
+def test_users_are_connections_and_follow_a_ramp(
+    null_server: NullServer, master: Master, start: Start
+) -> None:
     worker = start(by_hand(master, null_server.port, "native", "--closed", "--think-time-ms", "5"))
     master.wait_for("connected")
     master.tell(cmd="start", users=12, rate=6)
@@ -55,7 +63,7 @@ def test_users_are_connections_and_follow_a_ramp(null_server: NullServer, master
 
     def is_up(totals: Json) -> bool:
         ramp.append(totals["users"])
-        return totals["users"] == 12
+        return bool(totals["users"] == 12)
 
     master.wait_until(is_up)
     assert any(0 < users < 12 for users in ramp), "the ramp takes two seconds"
@@ -81,7 +89,9 @@ def test_open_load_has_its_rate_by_user(null_server: NullServer, master: Master,
     assert sum(per_second[second] for second in (2, 3, 4)) == pytest.approx(600, rel=0.2)
 
 
-def test_a_test_is_stopped_started_again_and_ended(null_server: NullServer, master: Master, start: Start) -> None:
+def test_a_test_is_stopped_started_again_and_ended(
+    null_server: NullServer, master: Master, start: Start
+) -> None:
     worker = start(by_hand(master, null_server.port))
     master.wait_for("connected")
     counts = []
@@ -155,7 +165,9 @@ def test_a_master_that_dies_takes_the_load_with_it_and_a_new_one_gets_the_worker
     second.wait_until(is_running(3))
 
 
-def test_a_silent_master_is_lost_and_found_again(null_server: NullServer, master: Master, start: Start) -> None:
+def test_a_silent_master_is_lost_and_found_again(
+    null_server: NullServer, master: Master, start: Start
+) -> None:
     worker = start(by_hand(master, null_server.port))
     master.wait_for("connected")
     master.tell(cmd="start", users=4, rate=100)
@@ -182,7 +194,9 @@ def test_a_worker_waits_for_its_master(tmp_path: Path, start: Start) -> None:
     assert second.wait_for("connected")["worker"] == "native"
 
 
-def test_reconnect_is_obeyed_without_losing_the_test(null_server: NullServer, master: Master, start: Start) -> None:
+def test_reconnect_is_obeyed_without_losing_the_test(
+    null_server: NullServer, master: Master, start: Start
+) -> None:
     start(by_hand(master, null_server.port))
     master.wait_for("connected")
     master.tell(cmd="start", users=4, rate=100)
@@ -243,6 +257,7 @@ def test_a_null_server_ends_with_the_pipe_it_was_given(tmp_path: Path, start: St
     ],
 )
 def test_wrong_use_is_told_in_a_line(options: list[str], text: str) -> None:
-    result = subprocess.run([PROGRAMS / "bench-worker", *options], capture_output=True, text=True, timeout=10)
+    command: list[str | Path] = [PROGRAMS / "bench-worker", *options]
+    result = subprocess.run(command, capture_output=True, check=False, text=True, timeout=10)
     assert result.returncode == 2
     assert text in result.stderr

@@ -1,15 +1,15 @@
 """Windows of load as the harness runs them, under a real Locust master."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from rig import (
     Json,
     Master,
     NullServer,
-    Program,
+    P,
     Window,
     Worker,
     begin_window,
@@ -21,7 +21,11 @@ from rig import (
     run_window,
 )
 
-Start = Callable[[Program], Program]
+
+class Start(Protocol):
+    """Has a program ended with the test."""
+
+    def __call__(self, program: P, /) -> P: ...
 
 
 def check_sums(window: Window, master: Master) -> None:
@@ -170,7 +174,9 @@ def test_what_is_queued_and_in_flight_at_the_end_is_drained_and_counted(
     assert window.total("max_backlog") >= 10
     response, service = window.histogram("response"), window.histogram("service")
     assert response.get_max_value() > 2 * service.get_max_value()
-    assert {record["second"] for record in window.records()} == {0}, "an answer belongs to its intended second"
+    assert {record["second"] for record in window.records()} == {0}, (
+        "an answer belongs to its intended second"
+    )
     # Waiting for a connection is the service's doing, not the generator's.
     assert window.histogram("send_delay").get_max_value() > 1e9
     assert window.histogram("own_delay").get_max_value() < 1e9
@@ -182,7 +188,13 @@ def test_what_cannot_be_drained_has_failed_or_was_dropped(
     server = NullServer(tmp_path, "--delay", "fixed:60s")
     start(server)
     plan = load(
-        server.port, pool_file(tmp_path), mode="open", arrivals="constant", steps=[[20.0, 1.0]], connections=2, drain_ms=100
+        server.port,
+        pool_file(tmp_path),
+        mode="open",
+        arrivals="constant",
+        steps=[[20.0, 1.0]],
+        connections=2,
+        drain_ms=100,
     )
     window = run_window(master, plan, [worker.name])
     check_sums(window, master)
