@@ -19,7 +19,8 @@ def to_junit(summary: Summary) -> str:
         suite.set("failures", str(cases.count("failure")))
         suite.set("skipped", str(cases.count("skipped")))
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True).decode() + "\n"
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
 
 
 def _row(suite: ET.Element, scenario: ScenarioSummary, row: Row) -> str:

@@ -65,7 +65,7 @@ def spread_text(figure: Figure) -> str:
     if figure.low is None or figure.high is None or figure.low <= 0:
         return ""
     half = math.sqrt(figure.high / figure.low) - 1
-    return f"±{math.ceil(half * 100)}%" if half < 1 else f"×÷{1 + half:.1f}"
+    return f"±{math.ceil(round(half * 100, 6))}%" if half < 1 else f"×÷{1 + half:.1f}"
 
 
 def ratio_text(ratio: float) -> str:

@@ -57,7 +57,7 @@ def write_all(run: RunFolder) -> tuple[JsonObject, dict[str, Path]]:
         write_atomically(run.path / name, text)
     for picture in page.pictures:
         write_atomically(run.path / "charts" / f"{picture.name}.svg", picture.svg)
-        _write_bytes(run.path / "charts" / f"{picture.name}.png", picture.png)
+        _write_bytes(run.path / "charts" / f"{picture.name}.png", picture.png())
     return to_json(shown.summary), {kind: run.path / name for kind, (name, _) in files.items()}
 
 

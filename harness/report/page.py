@@ -72,7 +72,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """`title` names the table on the whole page, `heading` where it stands."""
+
     title: str
+    heading: str
     note: str
     groups: tuple[Group, ...]
     heads: tuple[Head, ...]
@@ -107,7 +110,7 @@ class Tables:
                 groups += [("memory", memory), ("start", ["ready_ns"])]
             elif panel.kind in ("cold-start", "memory", "reload"):
                 groups.append((panel.title, panel.columns))
-        return self._table(f"{self.scenario.name}: overview", "", groups)
+        return self._table("overview", "", groups)
 
     def _table(self, title: str, note: str, groups: Sequence[tuple[str, Sequence[str]]]) -> Table:
         starts = {columns[0] for _, columns in groups[1:] if columns}
@@ -120,7 +123,7 @@ class Tables:
             rows.append(self._ruler(columns, starts))
         named = len(groups) > 1
         shown = (*(Group(name, len(cs)) for name, cs in groups), Group("", 2)) if named else ()
-        return Table(title, note, shown, tuple(heads), tuple(rows))
+        return Table(f"{self.scenario.name}, {title}", title, note, shown, tuple(heads), tuple(rows))
 
     def _head(self, column: Column, starts: set[str]) -> Head:
         entry = find(self.entries, _TERMS.get(column.title, column.title))

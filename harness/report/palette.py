@@ -1,7 +1,8 @@
 """One colour and marker per target, the same in every picture and table.
 
-Colours: Okabe and Ito, Color Universal Design (2008), told apart by colour-blind readers too. The targets of the
-published comparison take the first ones in its order; others follow by name. A variant has its target's colour,
+Colours: the hues of Okabe and Ito, Color Universal Design (2008), which colour-blind readers tell apart too, each
+as dark (on a light page) or as light (on a dark one) as text has to be. The targets of the published comparison
+take the first ones in its order; others follow by name. A variant has its target's colour,
 and a marker and dashes of its own.
 """
 
@@ -32,13 +33,13 @@ class Colour:
 
 COLOURS = (
     Colour("#0072b2", "#4aa8e0"),  # blue
-    Colour("#d55e00", "#f08a3c"),  # vermillion
-    Colour("#009e73", "#2fc49a"),  # bluish green
-    Colour("#b0588a", "#dd93bd"),  # reddish purple, darker than the original so that it reads on white
-    Colour("#9a6a00", "#e6b422"),  # orange, darker likewise
-    Colour("#3a7ca5", "#8ac6ea"),  # sky blue, darker likewise
+    Colour("#b94f00", "#f08a3c"),  # vermillion
+    Colour("#007f5c", "#2fc49a"),  # bluish green
+    Colour("#b0588a", "#dd93bd"),  # reddish purple
+    Colour("#9a6a00", "#e6b422"),  # orange
+    Colour("#3a7ca5", "#8ac6ea"),  # sky blue
     Colour("#5b5f66", "#b6bcc4"),  # grey in place of black, which is the text's
-    Colour("#7a7400", "#d9d04a"),  # yellow, darker likewise
+    Colour("#7a7400", "#d9d04a"),  # yellow
 )
 INK = Colour("#1c2128", "#e6e9ed")
 SOFT = Colour("#5a626c", "#a3abb5")
@@ -56,13 +57,14 @@ def looks(targets: Iterable[str], first: Sequence[str] = ()) -> dict[str, Look]:
     slots = {name: n for n, name in enumerate(first)}
     for base in bases:
         slots.setdefault(base, len(slots))
-    seen: dict[str, int] = {}
+    variants: dict[str, int] = {}
+    turns: dict[int, int] = {}
     found = {}
     for target in ids:
         base = target.partition("+")[0]
-        variant = seen[base] = seen.get(base, -1) + 1
+        variant = variants[base] = variants.get(base, -1) + 1
         slot = slots[base] % len(COLOURS)
-        turn = slots[base] // len(COLOURS) + variant
+        turn = turns[slot] = turns.get(slot, -1) + 1
         colour = COLOURS[slot]
         found[target] = Look(
             slot=slot,

@@ -18,6 +18,9 @@ from harness.report.charts.records import Course, course
 from harness.report.palette import GRID, SOFT
 from harness.units import BYTES_PER_MIB, NS_PER_MS
 
+_NAMED_SHARE = 0.09
+"""Of the picture's width: what a window needs for its name."""
+
 
 def over_time(material: Material) -> Iterator[Picture]:
     """Memory and CPU of each target's first shown trial."""
@@ -68,6 +71,9 @@ def _draw_course(axes: Any, found: Sequence[tuple[Any, Any, Course]], *, memory:
         axes.set_ylim(bottom=0)
     for title, begins, finishes in found[0][2].spans:
         axes.axvspan(begins, finishes, color=GRID.light, alpha=0.5, linewidth=0)
+        low, high = axes.get_xlim()
+        if finishes - begins < _NAMED_SHARE * (high - low):
+            continue  # too narrow for its name
         axes.annotate(
             title,
             ((begins + finishes) / 2, 1.0),

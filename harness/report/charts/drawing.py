@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,36 +55,32 @@ class Picture:
     caption: str
     text: str
     svg: str
-    png: bytes
+    figure: Figure
 
-
-@contextmanager
-def style() -> Iterator[None]:
-    with mpl.rc_context(_STYLE):
-        yield
+    def png(self) -> bytes:
+        """The same picture in pixels; drawn when asked for, since pages do not need it."""
+        out = io.BytesIO()
+        with mpl.rc_context(_STYLE):
+            self.figure.savefig(out, format="png", dpi=144, metadata={"Software": None})
+        return out.getvalue()
 
 
 def make_picture(
     name: str, title: str, caption: str, draw: Callable[[Any], str], height_inches: float = 3.4
 ) -> Picture:
     """Draws on fresh axes. `draw` gets them and gives the picture's content in words."""
-    with style():
+    with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
-        axes = figure.add_subplot()
-        text = draw(axes)
-        return Picture(name, title, caption, text, _svg(figure, name), _png(figure))
+        text = draw(figure.add_subplot())
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once; every further drawing would do it again
+        return Picture(name, title, caption, text, _svg(figure, name), figure)
 
 
 def _svg(figure: Figure, name: str) -> str:
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return _tidy(out.getvalue(), name)
-
-
-def _png(figure: Figure) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=144, metadata={"Software": None})
-    return out.getvalue()
 
 
 _REFERENCE = re.compile(r"(?:url\(#|href=\"#)([\w.-]+)")

@@ -161,6 +161,8 @@ function short(value) {
   if (!source || !(form instanceof HTMLFormElement)) return;
   /** @type {Data} */
   const data = JSON.parse(source.textContent ?? "");
+  /** @param {string} name */
+  const input = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
   const names = /** @type {const} */ (["rate", "p99", "memory", "cores"]);
 
   /** @returns {Limits | null} */
@@ -168,7 +170,7 @@ function short(value) {
     /** @type {Limits} */
     const limits = { rate: 0, p99: 0, memory: 0, cores: 0 };
     for (const name of names) {
-      const value = Number(/** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value);
+      const value = Number(input(name).value);
       if (!(value > 0)) return null;
       limits[name] = value;
     }
@@ -179,7 +181,7 @@ function short(value) {
   function fill(from) {
     for (const name of names) {
       const value = Number(from.get(name));
-      if (value > 0) /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value = String(value);
+      if (value > 0) input(name).value = String(value);
     }
   }
 

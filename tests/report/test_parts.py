@@ -1,0 +1,132 @@
+"""The small parts: figures as text, colours, labels, the glossary."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from harness.report.charts.drawing import spread
+from harness.report.glossary import find, parse_glossary, read_glossary
+from harness.report.model import Display, Figure
+from harness.report.numbers import figure_text, significant, spread_text, value_text
+from harness.report.palette import COLOURS, GRID, INK, PAPER, SOFT, Colour, looks
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.41237, "0.412"), (4.126, "4.13"), (99.96, "100.0"), (1234.5, "1,230"), (62_700, "62,700")],
+)
+def test_three_digits_count(value: float, text: str) -> None:
+    assert significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "display", "text"),
+    [
+        (None, "ms", "–"),
+        (1_500_000, "ms", "1.50"),
+        (172_345, "µs", "172"),
+        (13 << 20, "MiB", "13.0"),
+        (0.00092, "%", "0.092"),
+        (0.25, "%", "25"),
+        (3.0, "", "3"),
+        (1.5, "", "1.5"),
+        (12_345.6, "/s", "12,300"),
+    ],
+)
+def test_values_are_shown_in_their_columns_unit(value: float | None, display: Display, text: str) -> None:
+    assert value_text(value, display) == text
+
+
+def test_a_lower_bound_says_at_least() -> None:
+    assert figure_text(Figure(centre=2_000.0, at_least=True), "/s") == "≥ 2,000"
+    assert figure_text(Figure(missing="why"), "/s") == "–"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(None, None, ""), (100.0, 104.04, "±2%"), (99.9, 100.1, "±1%"), (10.0, 1000.0, "×÷10.0")],
+)
+def test_a_spread_is_relative_and_rounded_up(low: float | None, high: float | None, text: str) -> None:
+    assert spread_text(Figure(centre=100.0, low=low, high=high)) == text
+
+
+# --- colours ---------------------------------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance by WCAG 2.2."""
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("colour", [*COLOURS, INK, SOFT])
+def test_text_in_every_colour_can_be_read_on_both_pages(colour: Colour) -> None:
+    assert contrast(colour.light, PAPER.light) >= 4.5
+    assert contrast(colour.dark, PAPER.dark) >= 4.5
+
+
+def test_colours_that_become_variables_are_all_different() -> None:
+    lights = [c.light for c in (*COLOURS, INK, SOFT, GRID, PAPER)]
+    assert len(set(lights)) == len(lights)
+
+
+def test_a_target_looks_the_same_whoever_else_is_there() -> None:
+    first = ("go", "rust-axum")
+    assert looks(["go", "x"], first)["go"] == looks(["rust-axum", "go", "a"], first)["go"]
+
+
+def test_twelve_targets_and_their_variants_look_different() -> None:
+    ids = [f"t{n:02d}" for n in range(12)] + ["t00+a", "t00+b"]
+    found = looks(ids)
+    assert len({(v.slot, v.dashes) for v in found.values()}) == len(ids)
+    assert found["t00+a"].slot == found["t00"].slot, "a variant keeps its target's colour"
+    assert found["t00+a"].marker != found["t00"].marker
+
+
+# --- labels ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [[1.0], [5.0, 5.0, 5.0], [0.0, 100.0], [3.0, 1.0, 2.0, 50.0, 51.0], [9.0, 8.5, 8.0, 30.0, 10.0]],
+)
+def test_labels_move_apart_and_keep_their_order(positions: list[float]) -> None:
+    placed = spread(positions, 10.0)
+    ordered = sorted(zip(positions, placed, strict=True))
+    assert all(b[1] - a[1] >= 10.0 - 1e-9 for a, b in itertools.pairwise(ordered))
+    assert sum(placed) == pytest.approx(sum(positions)), "as a whole they stay where they are"
+
+
+def test_labels_with_room_stay_where_they_are() -> None:
+    assert spread([0.0, 20.0, 41.0], 10.0) == [0.0, 20.0, 41.0]
+
+
+# --- glossary --------------------------------------------------------------------------------------------------
+
+
+def test_one_bullet_may_explain_several_terms() -> None:
+    bullets = "- **Sent**: when it left. **P50, P99**: so many percent; `x` is code.\n- **A**, **B**: both.\n"
+    page = f"# G\n\n## Load\n\n{bullets}"
+    entries = parse_glossary(page)
+    assert [(e.names, e.text, e.section) for e in entries] == [
+        (("Sent",), "when it left.", "Load"),
+        (("P50", "P99"), "so many percent; x is code.", "Load"),
+        (("A", "B"), "both.", "Load"),
+    ]
+    found = find(entries, "p99")
+    assert found is not None and found.key == "term-p50"
+
+
+def test_the_page_finds_every_term_it_explains() -> None:
+    from harness.report.page import _TERMS
+
+    entries = read_glossary()
+    assert not [term for term in _TERMS.values() if find(entries, term) is None]

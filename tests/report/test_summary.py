@@ -1,0 +1,203 @@
+"""Rows: which trials count, what is missing and why, what may be called best."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from harness.report.model import Figure, Row, ScenarioSummary, Summary, from_json, json_schema, to_json
+from harness.report.outputs import read
+from harness.report.rows import choose_trials
+from harness.report.summary import QUICK_STAMP, summarise
+from harness.stats.interval import estimate
+from harness.store import RunFolder
+
+Loaded = tuple[dict[str, Any], list[dict[str, Any]]]
+PEAK = "peak/throughput_rps"
+
+
+@pytest.fixture
+def loaded(small_run: RunFolder) -> Loaded:
+    """run.json and the trials, free to be changed."""
+    return copy.deepcopy((small_run.read_run(), small_run.trials()))
+
+
+def scenario(summary: Summary, name: str = "routing-4kb") -> ScenarioSummary:
+    return next(s for s in summary.scenarios if s.name == name)
+
+
+def row(summary: Summary, target: str, name: str = "routing-4kb", *, twin: bool = False) -> Row:
+    return next(r for r in scenario(summary, name).rows if r.target == target and r.twin == twin)
+
+
+def trials_of(trials: list[dict[str, Any]], target: str) -> list[dict[str, Any]]:
+    return [t for t in trials if t["case"]["id"] == f"routing-4kb/{target}"]
+
+
+def test_a_figure_is_the_estimate_over_its_trials(small: Summary, loaded: Loaded) -> None:
+    measured = [
+        next(w for w in t["windows"] if w["name"] == "peak")["throughput_rps"]
+        for t in trials_of(loaded[1], "go")
+    ]
+    expected, figure = estimate(measured), row(small, "go").figures[PEAK]
+    assert (figure.centre, figure.low, figure.high) == (expected.centre, expected.low, expected.high)
+    assert list(figure.trials) == measured
+
+
+def test_two_of_three_valid_trials_make_a_row_and_only_they_count(loaded: Loaded) -> None:
+    run, trials = loaded
+    spoilt = trials_of(trials, "go")[0]
+    spoilt |= {"status": "invalid", "reasons": ["peak: stolen"]}
+    found = row(summarise(run, trials, "x"), "go")
+    assert found.valid
+    assert len(found.figures[PEAK].trials) == 2
+    assert any("1 of 3 trials not valid" in note for note in found.notes)
+
+
+def test_one_of_three_valid_trials_is_too_few(loaded: Loaded) -> None:
+    run, trials = loaded
+    for spoilt in trials_of(trials, "go")[:2]:
+        spoilt |= {"status": "invalid", "reasons": ["peak: stolen"]}
+    found = row(summarise(run, trials, "x"), "go")
+    assert not found.valid
+    assert found.reasons == ("peak: stolen",)
+    assert len(found.figures[PEAK].trials) == 3, "shown all the same, for orientation"
+
+
+def test_the_second_attempt_replaces_an_invalid_first(loaded: Loaded) -> None:
+    run, trials = loaded
+    first = trials_of(trials, "go")[0]
+    again = {**copy.deepcopy(first), "attempt": 2}
+    first |= {"status": "invalid", "reasons": ["late"]}
+    again["windows"][0]["throughput_rps"] = 1.0
+    chosen = choose_trials({"id": "routing-4kb/go"}, [again, *trials_of(trials, "go")], run["rounds"])
+    assert [t["status"] for t in chosen.trials] == ["valid"] * 3
+    assert chosen.trials[0]["attempt"] == 2
+
+
+def test_a_valid_first_attempt_is_not_replaced_by_a_failed_second(loaded: Loaded) -> None:
+    run, trials = loaded
+    failed = {**trials_of(trials, "go")[0], "attempt": 2, "status": "failed", "reasons": ["died"]}
+    chosen = choose_trials({"id": "routing-4kb/go"}, [*trials_of(trials, "go"), failed], run["rounds"])
+    assert [t["status"] for t in chosen.trials] == ["valid"] * 3
+
+
+def test_invalid_and_failed_rows_say_why_and_are_never_best_nor_compared(small: Summary) -> None:
+    late, wrong = row(small, "slow-start"), row(small, "wrong")
+    assert not late.valid and any("over 1 ms late" in reason for reason in late.reasons)
+    assert not wrong.valid and "does not keep the contract" in wrong.reasons[0]
+    assert all(f.centre is None and f.missing for f in wrong.figures.values())
+    compared = {c.row for c in scenario(small).comparisons} | {c.best for c in scenario(small).comparisons}
+    assert compared == {"routing-4kb/go", "routing-4kb/rust-axum"}
+    assert not any(f.best for r in (late, wrong) for f in r.figures.values())
+
+
+def test_the_best_is_marked_where_trials_tell_the_rows_apart(small: Summary) -> None:
+    assert row(small, "rust-axum").figures[PEAK].best
+    assert not row(small, "go").figures[PEAK].best
+
+
+def test_no_best_where_trials_overlap(loaded: Loaded) -> None:
+    run, trials = loaded
+    for number, trial in enumerate(trials_of(trials, "go")):
+        other = trials_of(trials, "rust-axum")[number]
+        for window in (w for t in (trial, other) for w in t["windows"] if w["name"] == "peak"):
+            window["throughput_rps"] = 5_000.0 + 300 * number
+        trial["windows"][0]["throughput_rps"] += 20 * (-1) ** number
+    summary = summarise(run, trials, "x")
+    assert not any(r.figures[PEAK].best for r in scenario(summary).rows)
+    assert {c.verdict for c in scenario(summary).comparisons if c.column == PEAK} <= {"cannot tell", "same"}
+
+
+def test_a_difference_within_the_twins_is_none(loaded: Loaded) -> None:
+    run, trials = loaded
+    original = next(c["target"] for c in run["cases"] if c["twin"])
+    for trial in trials:
+        if trial["case"]["twin"] and trial["case"]["scenario"] == "routing-4kb":
+            next(w for w in trial["windows"] if w["name"] == "peak")["throughput_rps"] *= 3
+    summary = summarise(run, trials, "x")
+    assert row(summary, original, twin=True).twin
+    assert scenario(summary).ruler_ratio[PEAK] == pytest.approx(2.0, rel=0.1)
+    assert {c.verdict for c in scenario(summary).comparisons if c.column == PEAK} == {"same"}
+    assert not any(r.figures[PEAK].best for r in scenario(summary).rows)
+
+
+def test_a_generator_bound_peak_is_at_least_and_not_ranked(loaded: Loaded) -> None:
+    run, trials = loaded
+    for trial in trials_of(trials, "rust-axum"):
+        next(w for w in trial["windows"] if w["name"] == "peak")["peak"]["ok"] = False
+    summary = summarise(run, trials, "x")
+    found = row(summary, "rust-axum")
+    assert found.figures[PEAK].at_least
+    assert any("generator-bound" in note for note in found.notes)
+    assert not [c for c in scenario(summary).comparisons if c.column == PEAK]
+
+
+def test_latencies_of_closed_windows_are_never_ranked(small: Summary) -> None:
+    closed = [c for c in scenario(small).columns.values() if c.window == "peak"]
+    assert [c.metric for c in closed if c.ranked] == ["throughput_rps"]
+
+
+def test_closed_and_open_windows_never_share_a_panel(small: Summary) -> None:
+    for one in small.scenarios:
+        for panel in one.panels:
+            assert len({one.columns[key].window for key in panel.columns}) == 1
+
+
+def test_near_its_capacity_a_targets_latency_is_not_ranked(loaded: Loaded) -> None:
+    run, trials = loaded
+    for trial in trials_of(trials, "go"):
+        next(w for w in trial["windows"] if w["mode"] == "capacity")["capacity_rps"] = 1_100.0
+    ranked = {
+        c.row for c in scenario(summarise(run, trials, "x")).comparisons if c.column == "rate-1000/p99_ns"
+    }
+    assert not ranked, "1,000/s is over 80 % of 1,100/s, so nothing is left to compare"
+
+
+def test_what_is_missing_is_none_with_its_reason_never_0(small: Summary) -> None:
+    figures = [f for s in small.scenarios for r in s.rows for f in r.figures.values()]
+    assert any(f.missing for f in figures)
+    for figure in figures:
+        assert (figure.centre is None) == (figure.missing is not None)
+
+
+def test_a_quick_run_is_stamped(loaded: Loaded) -> None:
+    run, trials = loaded
+    assert summarise(run, trials, "x").stamp is None
+    assert summarise({**run, "quick": True}, trials, "x").stamp == QUICK_STAMP
+
+
+def test_an_interrupted_run_without_trials_has_rows_that_say_so(loaded: Loaded) -> None:
+    run, _ = loaded
+    summary = summarise({**run, "status": "interrupted"}, [], "x")
+    assert {r.reasons for s in summary.scenarios for r in s.rows} == {("no trial was run",)}
+    assert any("interrupted" in note for note in summary.notes)
+
+
+def test_one_trial_has_no_interval(loaded: Loaded) -> None:
+    run, trials = loaded
+    summary = summarise({**run, "rounds": 1}, [t for t in trials if t["round"] == 1], "x")
+    figure: Figure = row(summary, "go").figures[PEAK]
+    assert figure.centre is not None and figure.low is None and figure.high is None
+    assert {c.verdict for c in scenario(summary).comparisons} == {"cannot tell"}
+
+
+def test_a_summary_survives_its_json(small: Summary) -> None:
+    assert from_json(json.loads(json.dumps(to_json(small)))) == small
+
+
+def test_the_schema_names_every_part_of_a_summary(small: Summary) -> None:
+    assert set(json_schema()["properties"]) == set(to_json(small))
+
+
+def test_promises_are_judged_for_each_target(small: Summary) -> None:
+    kept = {p.row: p for p in scenario(small, "million-a-day").promises}
+    assert set(kept) == {f"million-a-day/{t}" for t in ("go", "rust-axum", "slow-start", "wrong")}
+    assert kept["million-a-day/wrong"].met is None and kept["million-a-day/wrong"].missing
+
+
+def test_reading_a_run_gives_the_same_summary_again(small_run: RunFolder, small: Summary) -> None:
+    assert read(small_run).summary == small

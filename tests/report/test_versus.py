@@ -1,0 +1,87 @@
+"""Runs against runs: an injected slowdown is seen, identical ones are not told apart, unlike ones are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from report.made import FOUR, Making
+from rich.console import Console
+
+from harness.errors import UsageError
+from harness.report.outputs import compare, render_versus
+from harness.store import RunFolder
+
+Make = Callable[[Making], RunFolder]
+BASE = Making(
+    targets={"go": FOUR["go"], "rust-axum": FOUR["rust-axum"]},
+    scenarios=("routing-only",),
+    scale=0.25,
+    run_id="base",
+)
+
+
+@pytest.fixture(scope="module")
+def base(making: Make) -> RunFolder:
+    return making(BASE)
+
+
+def verdicts(runs: list[RunFolder], metric: str) -> dict[str, str]:
+    effects = [e for e in compare(runs).effects if e.column.metric == metric]
+    return {e.target: e.comparison.verdict if e.comparison else "none" for e in effects}
+
+
+def test_a_slowdown_by_a_fifth_is_seen_in_throughput_and_cpu(base: RunFolder, making: Make) -> None:
+    slower = making(replace(BASE, seed=8, speed=0.8, run_id="slower"))
+    assert verdicts([base, slower], "throughput_rps") == {"go": "slower", "rust-axum": "slower"}
+    assert verdicts([base, slower], "cpu_ns_per_request") == {"go": "slower", "rust-axum": "slower"}
+    assert verdicts([slower, base], "throughput_rps") == {"go": "faster", "rust-axum": "faster"}
+
+
+def test_identical_services_are_not_told_apart(base: RunFolder, making: Make) -> None:
+    again = making(replace(BASE, seed=9, run_id="again"))
+    found = {e.comparison.verdict for e in compare([base, again]).effects if e.comparison}
+    assert found <= {"same", "cannot tell"}
+
+
+def test_other_machines_are_refused_unless_forced(base: RunFolder, making: Make) -> None:
+    other = making(replace(BASE, cpu_model="Other CPU", run_id="other"))
+    with pytest.raises(UsageError, match=r"cpu_model: Example CPU against Other CPU[\s\S]*--force"):
+        compare([base, other])
+    forced = compare([base, other], force=True)
+    assert forced.forced
+    text = render_versus(forced, "md", Console())
+    assert text is not None and "compared by force" in text
+
+
+def test_another_scenario_under_the_same_name_is_refused(base: RunFolder, making: Make) -> None:
+    changed = making(replace(BASE, scale=0.3, run_id="changed"))
+    with pytest.raises(UsageError, match="scenario routing-only: as it was against other windows"):
+        compare([base, changed])
+
+
+def test_runs_with_nothing_in_common_and_single_runs_are_refused(base: RunFolder, making: Make) -> None:
+    other = making(replace(BASE, scenarios=("cold-start",), run_id="cold"))
+    with pytest.raises(UsageError, match="no scenario and target in common"):
+        compare([base, other])
+    with pytest.raises(UsageError, match="two runs"):
+        compare([base])
+
+
+def test_a_row_that_is_not_valid_has_no_verdict_but_its_reason(base: RunFolder, making: Make) -> None:
+    targets = {**BASE.targets, "go": replace(FOUR["go"], late_ratio=0.01)}
+    late = making(replace(BASE, targets=targets, run_id="late"))
+    found = [e for e in compare([base, late]).effects if e.target == "go"]
+    assert found
+    assert {(e.comparison, e.note) for e in found} == {(None, "the other run's row is not valid")}
+
+
+def test_the_table_fits_100_columns(
+    base: RunFolder, making: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = Console(width=120, soft_wrap=True)
+    again = making(replace(BASE, seed=9, run_id="once-more"))
+    assert render_versus(compare([base, again]), "table", console) is None
+    lines = [line for line in capsys.readouterr().out.splitlines() if " of " in line]
+    assert lines and max(map(len, lines)) <= 100
