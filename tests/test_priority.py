@@ -27,12 +27,17 @@ def group_nice(pid: int) -> int:
     return int(path.read_text(encoding="ascii").split()[-1])
 
 
-def test_it_counts_against_other_sessions(process: subprocess.Popen[bytes]) -> None:
+@pytest.mark.parametrize("nice", [-7, 7])
+def test_a_better_value_counts_against_other_sessions(process: subprocess.Popen[bytes], nice: int) -> None:
     ours = group_nice(os.getpid())
-    reached = set_nice(process.pid, 7)
-    assert reached == os.getpriority(os.PRIO_PROCESS, process.pid) == 7
-    assert group_nice(process.pid) == (7 if os.getsid(process.pid) == process.pid else ours)
+    reached = set_nice(process.pid, nice)
+    if reached != nice:
+        pytest.skip("this user may not raise a priority")
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == nice
+    leads = os.getsid(process.pid) == process.pid
     assert group_nice(os.getpid()) == ours
+    if leads:
+        assert group_nice(process.pid) == min(nice, 0)
 
 
 def test_what_is_not_allowed_is_told(
