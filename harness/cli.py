@@ -20,10 +20,10 @@ from rich.table import Table
 
 from harness import __version__
 from harness.catalogue import ROOT, all_targets, find_scenario, find_target, merge
-from harness.errors import ExitCode, HarnessError, UsageError, worst
+from harness.errors import ExitCode, HarnessError, InfrastructureError, UsageError, worst
 from harness.model import Scenario, TargetSpec
 from harness.progress import Progress, duration_text
-from harness.store import write_outcome
+from harness.store import write_atomically, write_outcome
 from harness.units import parse_duration_s
 
 RESULTS = Path("results")
@@ -67,6 +67,13 @@ class Format(StrEnum):
     md = "md"
     csv = "csv"
     json = "json"
+    html = "html"
+    junit = "junit"
+
+
+class CompareFormat(StrEnum):
+    table = "table"
+    md = "md"
     html = "html"
 
 
@@ -115,12 +122,16 @@ def bench(
     ] = None,
     web: Annotated[int | None, typer.Option(help="port of Locust's own web page, to watch the load")] = None,
     results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
+    enforce_slo: Annotated[
+        bool, typer.Option("--enforce-slo", help="end with 1 when a service level of a scenario is broken")
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Build, load and compare targets; print the table and write the report."""
     from harness.compose import BenchRequest, run_request
-    from harness.report.outputs import write_all
+    from harness.report.model import from_json
+    from harness.report.outputs import broken_promises, write_all
     from harness.report.terminal import print_summary
 
     request = BenchRequest(
@@ -149,7 +160,10 @@ def bench(
         out.print_json(json.dumps(summary))
     else:
         print_summary(out, summary, paths)
-    _finish("bench", results, outcome.code, outcome.reasons, run=outcome.run.run_id)
+    _add_step_summary(paths["md"])
+    broken = tuple(broken_promises(from_json(summary))) if enforce_slo else ()
+    code = worst(outcome.code, ExitCode.BROKEN_PROMISE) if broken else outcome.code
+    _finish("bench", results, code, (*outcome.reasons, *broken), run=outcome.run.run_id)
 
 
 @app.command()
@@ -243,18 +257,92 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="file (default: standard output)")
     ] = None,
+    index: Annotated[
+        Path | None, typer.Option("--index", help="write index.html of all runs in this folder instead")
+    ] = None,
 ) -> None:
     """Show a run again from its saved results; measures nothing."""
-    from harness.report.outputs import render
+    from harness.report.outputs import render, write_index
     from harness.store import open_run
 
-    text = render(open_run(run), format.value, out)
-    if text is None:
-        return
-    if output:
-        output.write_text(text, encoding="utf-8")
+    if index is not None:
+        if not index.is_dir():
+            raise UsageError(f"--index {index}: no such folder")
+        out.print(f"written: {write_index(index)}", highlight=False)
     else:
-        sys.stdout.write(text)
+        _give(render(open_run(run), format.value, out), output)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="folders of two or more runs, the base first")],
+    format: Annotated[
+        CompareFormat, typer.Option("--format", "-f", help="what to write")
+    ] = CompareFormat.table,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="file (default: standard output)")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="compare runs of unlike machines or versions too")
+    ] = False,
+) -> None:
+    """Compare runs with the first of them: effects with intervals, and a verdict for each."""
+    from harness.report.outputs import compare as compared
+    from harness.report.outputs import render_versus
+    from harness.store import open_run
+
+    if len(runs) < 2:
+        raise UsageError("compare needs two runs at least: harness compare results/BASE results/OTHER")
+    _give(render_versus(compared([open_run(r) for r in runs], force=force), format.value, out), output)
+
+
+@app.command()
+def audit(
+    file: Annotated[Path, typer.Argument(help="a table: Markdown, CSV, YAML, or a run's summary.json")],
+    cores: Annotated[
+        float | None, typer.Option(help="cores of the service, where the table does not say")
+    ] = None,
+    connections: Annotated[int | None, typer.Option(help="concurrent callers, likewise")] = None,
+    body_bytes: Annotated[int | None, typer.Option(help="size of a body, likewise")] = None,
+    permits: Annotated[int | None, typer.Option(help="checks allowed at once, likewise")] = None,
+) -> None:
+    """Check a published table by arithmetic; ends with 1 when something in it cannot be."""
+    from harness.report.audit import audit_file, audit_text
+    from harness.report.audit_tables import Workload
+
+    assumed = Workload(cores=cores, connections=connections, body_bytes=body_bytes, permits=permits)
+    found = audit_file(file, assumed)
+    out.print(audit_text(found), markup=False, highlight=False)
+    if found.contradictions:
+        raise typer.Exit(int(ExitCode.BROKEN_PROMISE))
+
+
+@app.command()
+def calibrate(
+    engine: Annotated[EngineName, typer.Option(help="what offers the load")] = EngineName.auto,
+    profile: Annotated[ProfileName, typer.Option(help="which cores go to whom")] = ProfileName.auto,
+    quick: Annotated[bool, typer.Option("--quick", help="two bouts in six seconds")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the load generator against a server whose delays are known."""
+    from harness.calibrate import COLUMNS, calibration_rows
+    from harness.compose import calibrate_engine
+
+    with Progress(err) as progress:
+        found = calibrate_engine(engine.value, profile.value, progress, quick=quick)
+    if as_json:
+        out.print_json(json.dumps(found))
+        return
+    if found["missing_because"]:
+        raise InfrastructureError(f"no calibration: {found['missing_because']}")
+    table = Table(box=None)
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == COLUMNS[0] else "right")
+    for row in calibration_rows(found):
+        table.add_row(*row)
+    out.print(table)
+    for note in found["notes"]:
+        out.print(f"note: {note}", markup=False, highlight=False)
 
 
 @app.command()
@@ -350,6 +438,25 @@ def _command_line() -> list[str]:
 
 
 # --- how it ends ---------------------------------------------------------------------------------------------
+
+
+def _give(text: str | None, output: Path | None) -> None:
+    """To a file or standard output; None was printed already. Raises StoreError."""
+    if text is None:
+        return
+    if output:
+        write_atomically(output, text)
+        err.print(f"written: {output}", highlight=False)
+    else:
+        sys.stdout.write(text)
+
+
+def _add_step_summary(markdown: Path) -> None:
+    """On GitHub the table is shown on the page of the job."""
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page:
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(markdown.read_text(encoding="utf-8"))
 
 
 def _finish(
