@@ -58,6 +58,14 @@ quick: setup ## a first look within five minutes; not for decisions
 bench-full: setup ## the whole protocol: five rounds, all windows
 	@$(HARNESS) bench $(CHOICE) --full
 
+.PHONY: bench-accuracy
+bench-accuracy: setup ## the load generator against known delays, in full
+	@$(HARNESS) calibrate
+
+.PHONY: bench-worker
+bench-worker: setup ## the native worker against wrk (apt-get install wrk) and stock Locust workers
+	@$(BIN)/python worker/bench/throughput.py $(ARGS)
+
 .PHONY: bench-targets
 bench-targets: setup ## requests per CPU-second of each target against what OpenSSL verifies
 	@$(BIN)/python -m harness.bench_targets $(if $(TARGETS),--target $(TARGETS)) $(ARGS)
@@ -73,7 +81,7 @@ doctor: setup ## what this machine can do, what is missing and how to get it
 # --- check -----------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint test-unit test-targets test-e2e ## lint, unit tests, each target's own tests, the real thing end to end
+test: lint test-unit test-worker test-targets test-e2e ## lint, unit tests, each target's own tests, the real thing end to end
 
 .PHONY: lint
 lint: .venv/.ready-dev ## style and types
@@ -84,6 +92,13 @@ lint: .venv/.ready-dev ## style and types
 .PHONY: test-unit
 test-unit: .venv/.ready-dev ## tests of the harness
 	@$(BIN)/pytest -q -m "not e2e"
+
+.PHONY: test-worker
+test-worker: .venv/.ready-dev ## the native worker: its own tests, and windows under real masters
+	@if ! command -v cargo >/dev/null; then echo "no cargo: the native worker is not tested; see rust-lang.org/tools/install"; exit 0; fi; \
+	export CARGO_TARGET_DIR="$(CURDIR)/.build/worker"; cd worker; \
+	cargo fmt --check && cargo clippy --quiet --locked --all-targets -- -D warnings && \
+	cargo build --quiet --release --locked && cargo test --quiet --locked && ../$(BIN)/pytest -q tests
 
 .PHONY: test-targets
 test-targets: .venv/.ready-dev kit ## each target's own tests over the shared cases
