@@ -121,6 +121,8 @@ class _Scene:
         if row is None or key is None or self.scenario is None:
             return "–"
         column = self.scenario.columns[key]
+        if row.figures[key].centre is None:
+            return "–"
         text = f"{figure_text(row.figures[key], column.display)} {column.display}".replace(" /s", "/s")
         return text if row.valid else f"{text} (invalid)"
 

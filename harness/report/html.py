@@ -60,6 +60,7 @@ def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary
         s.name: _pictures(run_path, run, trials, summary, s.name, chosen_looks) for s in summary.scenarios
     }
     entries = read_glossary()
+    calibration = _calibration(run)
     scenarios = [_scenario(s, chosen_looks, entries, drawn[s.name]) for s in summary.scenarios]
     html = (
         environment()

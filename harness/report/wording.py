@@ -131,8 +131,8 @@ def best_texts(scenario: ScenarioSummary) -> list[str]:
     found = []
     for key, column in scenario.columns.items():
         compared = [c for c in scenario.comparisons if c.column == key]
-        if not compared or not column.headline:
-            continue
+        if not column.headline or all(c.low is None for c in compared):
+            continue  # of one trial each there is nothing to be told
         others = "; ".join(
             f"{names[c.row]} {ratio_text(c.ratio)}, {verdict_text(column, c)}" for c in compared
         )
