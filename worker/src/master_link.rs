@@ -10,6 +10,9 @@ use crate::zmtp::{self, Decoder, Received};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A peer that has not said who it is by then is no master, or one that has stopped.
+const HANDSHAKE_TIMEOUT_NS: u64 = 10_000_000_000;
+
 /// How long to wait after a connection could not be opened, or broke.
 pub const RETRY_PAUSE_NS: u64 = 1_000_000_000;
 
@@ -39,6 +42,7 @@ pub struct MasterLink {
     /// Bytes of the queue's first frame that the kernel has taken.
     written: usize,
     is_up: bool,
+    /// When to open a connection; while the handshake lasts, when to give it up.
     retry_at_ns: u64,
 }
 
@@ -63,7 +67,7 @@ impl MasterLink {
     /// When to call [`MasterLink::open_if_due`]; None: it is open.
     #[must_use]
     pub fn retry_at_ns(&self) -> Option<u64> {
-        self.stream.is_none().then_some(self.retry_at_ns)
+        (!self.is_up).then_some(self.retry_at_ns)
     }
 
     /// Opens the connection if there is none and the pause since the last attempt is over. Blocks for at most the
@@ -72,13 +76,15 @@ impl MasterLink {
     /// # Errors
     /// When the master cannot be reached; it will be tried again.
     pub fn open_if_due(&mut self, epoll: &Epoll, now_ns: u64) -> io::Result<()> {
-        if self.stream.is_some() || now_ns < self.retry_at_ns {
+        if self.is_up || now_ns < self.retry_at_ns {
             return Ok(());
         }
+        self.stream = None;
         self.retry_at_ns = now_ns + RETRY_PAUSE_NS;
         let stream = connect(&self.address)?;
         epoll.add(&stream, self.token, Interest::ReadableOrWritable)?;
         self.stream = Some(stream);
+        self.retry_at_ns = now_ns + HANDSHAKE_TIMEOUT_NS;
         self.decoder = Decoder::default();
         self.preamble = [zmtp::GREETING.to_vec(), zmtp::ready_command(&self.identity)].concat();
         Ok(())

@@ -75,7 +75,8 @@ fn names(actions: &[Action]) -> Vec<String> {
             format!("finish ({})", if drain_ns.is_some() { "in haste" } else { "in peace" })
         }
         Action::Abandon => "abandon".to_owned(),
-        Action::Reconnect => "reconnect".to_owned(),
+        Action::Reconnect { is_afresh: true } => "reconnect afresh".to_owned(),
+        Action::Reconnect { is_afresh: false } => "reconnect".to_owned(),
         Action::Exit => "exit".to_owned(),
     };
     actions.iter().map(name).collect()
@@ -106,6 +107,9 @@ fn it_announces_itself_until_it_is_known() {
     assert_eq!(tick(&mut session, 1), ["send client_ready"]);
     assert_eq!(session.next_tick_ns(), SECOND_NS + ANNOUNCE_INTERVAL_NS);
     assert_eq!(tick(&mut session, 2), [""; 0]);
+    assert_eq!(tick(&mut session, 6), ["reconnect afresh"], "over another connection it may be heard");
+    session.on_link_down();
+    session.on_link_up(6 * SECOND_NS);
     assert_eq!(tick(&mut session, 6), ["send client_ready"]);
     say(&mut session, FromMaster::Ack(None), 7);
     assert_eq!(tick(&mut session, 7), ["send heartbeat (Ready)"]);
@@ -186,7 +190,9 @@ fn a_silent_master_is_given_up_with_its_load() {
     assert_eq!(tick(&mut session, 2), ["send heartbeat (Running)", "send stats"], "it may still be there");
     assert!(session.next_tick_ns() <= SECOND_NS + MASTER_SILENCE_NS);
     let lost = names(&session.on_tick(SECOND_NS + MASTER_SILENCE_NS, Vitals::default()));
-    assert_eq!(lost, ["abandon", "reconnect", "send client_ready"]);
+    assert_eq!(lost, ["abandon", "reconnect afresh"]);
+    session.on_link_up(6 * SECOND_NS);
+    assert_eq!(tick(&mut session, 6), ["send client_ready"]);
     say(&mut session, FromMaster::Ack(Some(0)), 6);
     assert_eq!(tick(&mut session, 6), ["send heartbeat (Ready)"]);
 }
@@ -201,6 +207,11 @@ fn an_idle_worker_is_new_to_whoever_answers_after_a_break() {
 }
 
 #[test]
+fn a_master_that_asks_for_another_connection_gets_what_waits_over_it() {
+    assert_eq!(say(&mut known(false), FromMaster::Reconnect, 1), ["reconnect"]);
+}
+
+#[test]
 fn quit_and_signals_end_it_also_without_a_load_or_a_master() {
     assert_eq!(say(&mut known(false), FromMaster::Quit, 1), ["send quit", "exit"]);
     assert_eq!(names(&known(false).on_termination()), ["send quit", "exit"]);
@@ -208,7 +219,7 @@ fn quit_and_signals_end_it_also_without_a_load_or_a_master() {
     say(&mut session, spawn(1.0, 2), 1);
     assert_eq!(names(&session.on_termination()), ["finish (in haste)"]);
     let lost = names(&session.on_tick(SECOND_NS + MASTER_SILENCE_NS, Vitals::default()));
-    assert_eq!(lost, ["abandon", "exit", "reconnect", "send client_ready"]);
+    assert_eq!(lost, ["abandon", "exit", "reconnect afresh"]);
 }
 
 #[test]

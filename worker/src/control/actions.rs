@@ -26,8 +26,10 @@ impl Control<'_> {
                     }
                 }
                 Action::Abandon => self.abandon(),
-                Action::Reconnect => {
-                    self.link.forget();
+                Action::Reconnect { is_afresh } => {
+                    if is_afresh {
+                        self.link.forget();
+                    }
                     self.link.close(monotonic_ns());
                     self.session.on_link_down();
                 }

@@ -30,7 +30,10 @@ pub enum Action {
     /// Forget the load: nobody is left to be told about it.
     Abandon,
     /// Close the connection to the master and open it again.
-    Reconnect,
+    Reconnect {
+        /// What waits to be sent was meant for a master that is gone.
+        is_afresh: bool,
+    },
     /// End the process.
     Exit,
 }

@@ -14,7 +14,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// A master that has said nothing for so long is lost, and the load with it. It answers a heartbeat a second.
 pub const MASTER_SILENCE_NS: u64 = 4 * SECOND_NS;
 
-/// Until the master knows it, the worker announces itself this often.
+/// Until the master knows it, the worker announces itself this often, each time over a new connection: a master that still
+/// has an older one under the same name ignores what comes over the newer.
 pub const ANNOUNCE_INTERVAL_NS: u64 = 5 * SECOND_NS;
 
 const HEARTBEAT_INTERVAL_NS: u64 = SECOND_NS;
@@ -45,6 +46,8 @@ enum Current {
 }
 
 /// The worker's side of its conversation with one master after another.
+// Four facts that do not exclude one another.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 pub struct Session {
     worker: String,
@@ -58,6 +61,8 @@ pub struct Session {
     afterwards: Option<Afterwards>,
     last_heard_ns: u64,
     next_announcement_ns: u64,
+    /// Over the connection there is now.
+    has_announced: bool,
     next_heartbeat_ns: u64,
     next_report_ns: u64,
 }
@@ -78,6 +83,7 @@ impl Session {
             afterwards: None,
             last_heard_ns: 0,
             next_announcement_ns: 0,
+            has_announced: false,
             next_heartbeat_ns: 0,
             next_report_ns: 0,
         }
@@ -92,6 +98,7 @@ impl Session {
     /// The connection to a master is open, the same as before or another.
     pub fn on_link_up(&mut self, now_ns: u64) {
         self.is_linked = true;
+        self.has_announced = false;
         self.next_announcement_ns = now_ns;
         self.next_heartbeat_ns = now_ns;
     }
@@ -129,7 +136,12 @@ impl Session {
         }
         if self.is_linked && !self.is_known && now_ns >= self.next_announcement_ns {
             self.next_announcement_ns = now_ns + ANNOUNCE_INTERVAL_NS;
-            actions.push(Action::Send(ToMaster::ClientReady));
+            let was_in_vain = std::mem::replace(&mut self.has_announced, true);
+            actions.push(if was_in_vain {
+                Action::Reconnect { is_afresh: true }
+            } else {
+                Action::Send(ToMaster::ClientReady)
+            });
         }
         if self.is_linked && self.is_known && now_ns >= self.next_heartbeat_ns {
             self.next_heartbeat_ns = now_ns + HEARTBEAT_INTERVAL_NS;
@@ -155,7 +167,7 @@ impl Session {
                 self.next_heartbeat_ns = now_ns;
                 Vec::new()
             }
-            FromMaster::Reconnect => vec![Action::Reconnect],
+            FromMaster::Reconnect => vec![Action::Reconnect { is_afresh: false }],
             FromMaster::Quit => self.end_load(Afterwards::Leave),
             // A master that does not know this worker would answer anything else with a demand to quit.
             _ if !self.is_known => Vec::new(),
@@ -275,7 +287,8 @@ impl Session {
             actions.push(Action::Exit);
         }
         // A connection whose other end is silent may be dead without having been closed.
-        actions.push(Action::Reconnect);
+        self.is_linked = false;
+        actions.push(Action::Reconnect { is_afresh: true });
         actions
     }
 
@@ -297,6 +310,7 @@ impl Session {
                 self.state = WorkerState::Ready;
                 // The master forgets a worker that has stopped, and knows it anew when it is ready.
                 self.is_known = false;
+                self.has_announced = true;
                 self.next_announcement_ns = self.last_heard_ns + ANNOUNCE_INTERVAL_NS;
                 vec![Action::Send(ToMaster::ClientStopped), Action::Send(ToMaster::ClientReady)]
             }
