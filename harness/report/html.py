@@ -5,11 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.calibrate import COLUMNS, calibration_rows
@@ -25,12 +23,12 @@ from harness.report.index import Listed, index_context
 from harness.report.metrics import Record
 from harness.report.model import Summary
 from harness.report.numbers import ratio_text
-from harness.report.palette import COLOURS, Look, looks
+from harness.report.palette import Look, looks
 from harness.report.rows import choose_trials
+from harness.report.templating import render_page
 from harness.report.trust import gather
 from harness.report.versus_model import Effect, Versus
 
-_HERE = Path(__file__).parent
 PRESETS = (
     {"title": "a million a day", "limits": "rate=120&p99=100&memory=2048&cores=1"},
     {"title": "1,000/s in 10 ms", "limits": "rate=1000&p99=10&memory=512&cores=1"},
@@ -62,31 +60,27 @@ def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary
     entries = read_glossary()
     calibration = _calibration(run)
     scenarios = [_scenario(s, chosen_looks, entries, drawn[s.name]) for s in summary.scenarios]
-    html = (
-        environment()
-        .get_template("report.html")
-        .render(
-            summary=summary,
-            heading=_heading(summary),
-            machine=wording.machine_text(summary.machine),
-            how=wording.run_text(summary),
-            cautions=wording.cautions(summary),
-            constraints=constraint_data(run, summary, chosen_looks),
-            presets=PRESETS,
-            fields=FIELDS,
-            scenarios=scenarios,
-            reloads=[{"target": t, "text": text} for t, text in wording.reloads(summary)],
-            claims=judge_claims(published, summary) if published else None,
-            trust=gather(trials),
-            calibration=_calibration(run),
-            notes=summary.notes,
-            command=shlex.join(summary.command) or "harness bench",
-            manifest=page.manifest_facts(run["manifest"]),
-            targets=page.target_facts(run["targets"], summary),
-            entries=entries,
-            glossary=lambda name: find(entries, name),
-            **static(),
-        )
+    html = render_page(
+        "report.html",
+        summary=summary,
+        heading=_heading(summary),
+        machine=wording.machine_text(summary.machine),
+        how=wording.run_text(summary),
+        cautions=wording.cautions(summary),
+        constraints=constraint_data(run, summary, chosen_looks),
+        presets=PRESETS,
+        fields=FIELDS,
+        scenarios=scenarios,
+        reloads=[{"target": t, "text": text} for t, text in wording.reloads(summary)],
+        claims=judge_claims(published, summary) if published else None,
+        trust=gather(trials),
+        calibration=calibration,
+        notes=[note for note in summary.notes if note not in calibration["missed"]],
+        command=shlex.join(summary.command) or "harness bench",
+        manifest=page.manifest_facts(run["manifest"]),
+        targets=page.target_facts(run["targets"], summary),
+        entries=entries,
+        glossary=lambda name: find(entries, name),
     )
     return Page(html, tuple(p for found in drawn.values() for p in found))
 
@@ -96,25 +90,21 @@ def versus_page(versus: Versus) -> str:
     scenarios = [
         {"name": name, "effects": [_effect(e, versus) for e in versus.of(name)]} for name in versus.scenarios
     ]
-    return (
-        environment()
-        .get_template("versus.html")
-        .render(
-            versus=versus,
-            cautions=versus_text.cautions(versus),
-            runs=[
-                {
-                    "run": r.run,
-                    "revision": (r.revision or "unknown")[:12],
-                    "how": wording.run_text(r),
-                    "machine": wording.machine_text(r.machine),
-                }
-                for r in versus.runs
-            ],
-            unlike=[{"text": versus_text.unlike_text(u), "grave": u.grave} for u in versus.unlike],
-            scenarios=scenarios,
-            **static(),
-        )
+    return render_page(
+        "versus.html",
+        versus=versus,
+        cautions=versus_text.cautions(versus),
+        runs=[
+            {
+                "run": r.run,
+                "revision": (r.revision or "unknown")[:12],
+                "how": wording.run_text(r),
+                "machine": wording.machine_text(r.machine),
+            }
+            for r in versus.runs
+        ],
+        unlike=[{"text": versus_text.unlike_text(u), "grave": u.grave} for u in versus.unlike],
+        scenarios=scenarios,
     )
 
 
@@ -133,7 +123,7 @@ def index_page(listed: Sequence[Listed], unread: Sequence[str]) -> str:
     """The page of all runs."""
     targets = {r.target for one in listed for s in one.summary.scenarios for r in s.rows}
     context = index_context(listed, unread, looks(targets, claimed_order(read_published())))
-    return environment().get_template("index.html").render(**context, **static())
+    return render_page("index.html", **context)
 
 
 def _heading(summary: Summary) -> str:
@@ -195,33 +185,3 @@ def _calibration(run: JsonObject) -> dict[str, Any]:
         return {"heads": (), "rows": (), "missed": (), "why": why}
     missed = [text for bout in found["bouts"] for text in bout["missed"]]
     return {"heads": COLUMNS, "rows": calibration_rows(found), "missed": missed, "why": None}
-
-
-# --- templates and what is put into them as it is --------------------------------------------------------------
-
-
-@cache
-def environment() -> Environment:
-    """Templates of this package; everything that is not marked as markup is escaped."""
-    return Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-def static() -> dict[str, Markup]:
-    """Our own styles and scripts, to stand in the page as they are."""
-    colours = "\n".join(
-        f"  --target-{n}: {c.light};\n  --target-{n}: light-dark({c.light}, {c.dark});"
-        for n, c in enumerate(COLOURS)
-    )
-    css = (_HERE / "static" / "report.css").read_text(encoding="utf-8")
-    return {
-        "css": Markup(f"{css}\n:root {{\n{colours}\n}}"),
-        "page_js": Markup((_HERE / "static" / "page.js").read_text(encoding="utf-8")),
-        "verdict_js": Markup((_HERE / "static" / "verdict.js").read_text(encoding="utf-8")),
-    }

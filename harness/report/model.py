@@ -1,6 +1,7 @@
 """The summary of a run: every figure that tables, pages and files show, in ns, bytes, ratios and counts.
 
-`summary.json` is this model as JSON (its schema: `python -m harness.report.model`).
+`summary.json` is this model as JSON; `summary.schema.json` beside this file is its schema, made from it by
+`python -m harness.report.model`.
 """
 
 from __future__ import annotations

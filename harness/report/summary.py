@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.model import Window
-from harness.report import metrics
+from harness.report import metrics, special_metrics
 from harness.report.metrics import Metric, Record
 from harness.report.model import (
     Column,
@@ -122,16 +122,16 @@ def panels_of(scenario: Mapping[str, Any]) -> list[tuple[Panel, list[Measured]]]
     """The scenario's panels, each with what is measured in it."""
     if scenario["kind"] == "cold-start":
         note = "from just before the process is started; each trial's median, slowest and first start"
-        return [_panel("start", "Cold start", "cold-start", note, metrics.COLD_START_METRICS)]
+        return [_panel("start", "Cold start", "cold-start", note, special_metrics.COLD_START_METRICS)]
     if scenario["kind"] == "memory":
         levels = sorted(scenario["memory"]["connections"])
-        per_level = [m for n in levels for m in metrics.level_metrics(n)]
+        per_level = [m for n in levels for m in special_metrics.level_metrics(n)]
         held = [m for m in per_level if m.name.startswith("rss")]
         each = [m for m in per_level if not m.name.startswith("rss")]
         note = (
             "RSS of all the service's processes when idle, and with so many kept connections, each used once"
         )
-        shown = (*metrics.IDLE_METRICS, *held, *each)
+        shown = (*special_metrics.IDLE_METRICS, *held, *each)
         return [_panel("memory", "Memory by connections", "memory", note, shown)]
     if scenario["kind"] == "reload":
         return _reload_panels(scenario)
@@ -159,7 +159,7 @@ def _reload_panels(scenario: Mapping[str, Any]) -> list[tuple[Panel, list[Measur
         duration=(spec["changes"] + 1) * spec["every"],
         connections=(spec["connections"],),
     )
-    changes = _panel("changes", title, "reload", note, metrics.RELOAD_METRICS)
+    changes = _panel("changes", title, "reload", note, special_metrics.RELOAD_METRICS)
     return [changes, _window_panel(window, scenario), _service_panel()]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.report.claims import Claim, judge_claims, read_published
+from harness.report.claims import judge_claims, read_published
+from harness.report.claims_model import Claim
 from harness.report.model import Column, Comparison, Figure, Machine, Panel, Row, ScenarioSummary, Summary
 
 KEY = "peak/throughput_rps"

@@ -1,0 +1,104 @@
+"""Claims beside the published table: spikes, hot reload, start-up, and what no scenario is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report.claims_model import Claim, Scene
+from harness.report.numbers import value_text
+
+
+def spikes(scene: Scene, complaint: Mapping[str, Any]) -> Claim:
+    target = complaint["target"]
+    subject, claimed = f"Spikes and memory jitter of {target}", complaint["text"]
+    row = scene.row(target)
+    if row is None or scene.scenario is None or not row.valid:
+        return Claim(subject, claimed, "–", "not measured", f"no valid row of {target}")
+    seen = [f for key, f in row.figures.items() if key.endswith("/spikes") and f.centre is not None]
+    jitter = row.figures.get("jitter_ratio")
+    measured = (
+        f"{sum(f.centre or 0 for f in seen):.0f} spike seconds, "
+        f"jitter {value_text(jitter.centre if jitter else None, '%')} %"
+    )
+    if scene.few_cores:
+        return Claim(
+            subject, claimed, measured, "not testable here", "the claim is about many cores at full load"
+        )
+    held = any((f.centre or 0) > 0 for f in seen)
+    return Claim(
+        subject, claimed, measured, "held" if held else "did not hold", "spikes seen in the windows shown"
+    )
+
+
+def reloads(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
+    """What reloads here is the routing table; what reloaded there was code."""
+    found = []
+    for claimed in rows:
+        row = scene.row(claimed["target"])
+        if row is None or "reload" not in row.facts:
+            continue
+        supported = claimed["hot_reload"]["supported"]
+        text = f"supported, by {claimed['hot_reload']['by']}" if supported else "not supported"
+        why = (
+            "reloading code was not measured; here every target takes up a new routing table while it serves"
+        )
+        subject = f"Hot reload of {claimed['target']}"
+        found.append(Claim(subject, text, row.facts["reload"], "not measured", why))
+    return found
+
+
+def cold_starts(scene: Scene, footprint: Sequence[Mapping[str, Any]]) -> list[Claim]:
+    """Start-up times: of pods and edge nodes there, of what the driver starts here."""
+    scenario = next((s for s in scene.summary.scenarios if s.kind == "cold-start"), None)
+    row = next((r for r in scenario.rows if r.target == "go" and not r.twin), None) if scenario else None
+    ready = row.figures["ready_median_ns"] if row and row.valid else None
+    kind = "container" if scene.summary.driver == "docker" else "plain process"
+    found = []
+    for entry in footprint:
+        claimed = (
+            f"{_range_text(entry['cold_start_ms'], 'ms')}, memory {_range_text(entry['memory_mb'], 'MB')}"
+        )
+        if ready is None or "pod" not in entry["what"]:
+            found.append(Claim(entry["what"], claimed, "–", "not measured", "no such set-up in this run"))
+            continue
+        measured = f"{value_text(ready.centre, 'ms')} ms as a {kind}"
+        why = "a pod's start holds scheduling and image set-up too, which are not part of this run"
+        found.append(Claim(entry["what"], claimed, measured, "not measured", why))
+    return found
+
+
+def _range_text(value: Any, unit: str) -> str:
+    if value is None:
+        return "not given"
+    if "text" in value:
+        return str(value["text"])
+    if "op" in value:
+        return f"{value['op'].replace('>=', '≥').replace('<=', '≤')} {value['value']} {unit}"
+    return f"{value['min']} to {value['max']} {unit}"
+
+
+def unmeasured(published: Mapping[str, Any]) -> list[Claim]:
+    """What the file claims and no scenario of this run could show."""
+    entries = [
+        (f"State propagation, {e['target']}", f"{e['how']}: {e['claim']}")
+        for e in published["state_propagation"]
+    ]
+    micro, pauses = published["generics_micro"], published["jvm_gc"]["pause_ms"]
+    entries += [
+        (
+            "Generics in Go",
+            f"{micro['operations']:,} operations: interfaces {micro['interface_and_type_switch_ns']} ns, "
+            f"generics {micro['generic_map_ns']} ns",
+        ),
+        (
+            "Pauses of the JVM's collectors",
+            f"G1 {pauses['g1_default_mean']} ms mean, ZGC {pauses['zgc_basic_spike']} ms spike, "
+            f"tuned {pauses['zgc_with_larger_tlab_and_age_threshold_3_max']} ms at most",
+        ),
+        ("Connections", f"{published['connections']['count']:,} at once"),
+    ]
+    return [
+        Claim(subject, text, "–", "not measured", "no scenario of this run is about it")
+        for subject, text in entries
+    ]

@@ -1,0 +1,44 @@
+"""Templates, and what is put into pages as it is: our own styles and scripts."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.report.palette import COLOURS
+
+_HERE = Path(__file__).parent
+
+
+def render_page(template: str, **context: Any) -> str:
+    """The page; whatever is not marked as markup is escaped."""
+    return _environment().get_template(template).render(**context, **_static())
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _static() -> dict[str, Markup]:
+    colours = "\n".join(
+        f"  --target-{n}: {c.light};\n  --target-{n}: light-dark({c.light}, {c.dark});"
+        for n, c in enumerate(COLOURS)
+    )
+    css = (_HERE / "static" / "report.css").read_text(encoding="utf-8")
+    return {
+        "css": Markup(f"{css}\n:root {{\n{colours}\n}}"),
+        "page_js": Markup((_HERE / "static" / "page.js").read_text(encoding="utf-8")),
+        "verdict_js": Markup((_HERE / "static" / "verdict.js").read_text(encoding="utf-8")),
+    }
