@@ -77,7 +77,7 @@ class Bench:
         self.results.setdefault(name, []).append(figures)
         return figures
 
-    def command(self, name: str, command: list[str], pattern: str) -> None:
+    def command(self, name: str, command: list[str], pattern: str, seconds: int) -> None:
         """A generator that is a program of its own, whose output tells its count."""
         cpu = self.options.generator_cpu
         pinned = command if cpu is None else ["taskset", "-c", str(cpu), *command]
@@ -88,7 +88,7 @@ class Bench:
         found = re.search(pattern, done.stdout)
         assert found is not None, done.stdout
         user_s, system_s = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
-        self.record(name, int(found[1]), self.options.seconds, user_s, system_s)
+        self.record(name, int(found[1]), seconds, user_s, system_s)
 
     def wrk(self, port: int) -> None:
         """A window of wrk, one thread."""
@@ -96,17 +96,18 @@ class Bench:
         script.write_text(WRK_SCRIPT % (BODY_BYTES - 14))
         options = ["-t1", f"-c{self.options.connections}", f"-d{self.options.seconds}s", "-s", str(script)]
         url = f"http://127.0.0.1:{port}/"
-        self.command("wrk, closed", ["wrk", *options, url], r"(\d+) requests in")
+        self.command("wrk, closed", ["wrk", *options, url], r"(\d+) requests in", self.options.seconds)
 
     def fast_http_user(self, port: int) -> None:
-        """A window of Locust's FastHttpUser, one process."""
+        """A window of Locust's FastHttpUser, one process: long enough that its start does not count for much."""
+        seconds = max(20, self.options.seconds)
         script = self.folder / "fast_user.py"
         script.write_text(FAST_USER % (BODY_BYTES - 14))
         users = str(self.options.connections)
         options = ["--headless", "--users", users, "--spawn-rate", users, "--only-summary"]
         host = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "locust", "-f", str(script), "--host", host, *options]
-        command += ["--run-time", f"{self.options.seconds}s", "--csv", str(self.folder / "fast")]
+        command += ["--run-time", f"{seconds}s", "--csv", str(self.folder / "fast")]
         # Its count is in a file; what it prints is for people.
         count = [
             "sh",
@@ -115,7 +116,7 @@ class Bench:
             str(self.folder / "fast"),
             *command,
         ]
-        self.command("FastHttpUser, closed", count, r"(\d+)")
+        self.command("FastHttpUser, closed", count, r"(\d+)", seconds)
 
     def worker(self, name: str, master: Master, worker: Worker, port: int, **changes: object) -> Figures:
         """A window of this worker. The CPU time is that of all its threads."""

@@ -99,11 +99,10 @@ impl MasterLink {
         self.retry_at_ns = now_ns + RETRY_PAUSE_NS / 10;
     }
 
-    /// Forgets what waits to be sent.
-    pub fn forget(&mut self) {
-        // What has begun must be ended, or the peer would take the next message for its rest.
-        let begun = usize::from(self.written > 0);
-        self.queue.truncate(begun);
+    /// Closes the connection and forgets what waits to be sent.
+    pub fn close_afresh(&mut self, now_ns: u64) {
+        self.close(now_ns);
+        self.queue.clear();
     }
 
     /// Queues a message and sends what can be sent now.
