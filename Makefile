@@ -81,7 +81,7 @@ doctor: setup ## what this machine can do, what is missing and how to get it
 # --- check -----------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint test-unit test-worker test-targets test-e2e ## lint, unit tests, each target's own tests, the real thing end to end
+test: lint test-worker test-unit test-targets test-e2e ## lint, unit tests, each target's own tests, the real thing end to end
 
 .PHONY: lint
 lint: .venv/.ready-dev ## style and types
