@@ -99,9 +99,8 @@ impl MasterLink {
         self.retry_at_ns = now_ns + RETRY_PAUSE_NS / 10;
     }
 
-    /// Closes the connection and forgets what waits to be sent.
-    pub fn close_afresh(&mut self, now_ns: u64) {
-        self.close(now_ns);
+    /// Forgets what waits to be sent. Of a closed connection only: an open one may have begun to send it.
+    pub fn forget(&mut self) {
         self.queue.clear();
     }
 

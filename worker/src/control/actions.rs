@@ -27,10 +27,9 @@ impl Control<'_> {
                 }
                 Action::Abandon => self.abandon(),
                 Action::Reconnect { is_afresh } => {
-                    let now_ns = monotonic_ns();
-                    match is_afresh {
-                        true => self.link.close_afresh(now_ns),
-                        false => self.link.close(now_ns),
+                    self.link.close(monotonic_ns());
+                    if is_afresh {
+                        self.link.forget();
                     }
                     self.session.on_link_down();
                 }
