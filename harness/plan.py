@@ -61,7 +61,7 @@ def make_plan(scenarios: Sequence[Scenario], targets: Sequence[TargetSpec], opti
     twin = options.twin and rounds > 1
     if options.budget_s is None:
         return _arrange(scenarios, targets, rounds, 1.0, options, twin=twin)
-    plan = _arrange(scenarios, targets, 1, 0.1, options, twin=False)
+    plan = _arrange(scenarios, targets, options.rounds or 1, 0.1, options, twin=False)
     for count, scale in _candidates(options.rounds):
         candidate = _arrange(scenarios, targets, count, scale, options, twin=options.twin and count > 1)
         if candidate.estimated_s <= options.budget_s:
