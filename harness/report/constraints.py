@@ -8,6 +8,7 @@ from typing import Any
 from harness.model import JsonObject
 from harness.report.model import Figure, Panel, Row, ScenarioSummary, Summary
 from harness.report.palette import Look
+from harness.report.wording import gist
 
 
 def constraint_data(run: Mapping[str, Any], summary: Summary, looks: Mapping[str, Look]) -> JsonObject | None:
@@ -43,7 +44,7 @@ def _target(
         "label": row.label,
         "slot": looks[row.target].slot,
         "valid": row.valid,
-        "reason": row.reasons[0].splitlines()[0] if row.reasons else None,
+        "reason": gist(row.reasons[0]) if row.reasons else None,
         "cpu_ns": _cpu(row, main),
         "capacity": _capacity(row, main),
         "loaded_bytes": _plain(row.figures["loaded_rss_bytes"]),

@@ -20,7 +20,7 @@ def to_markdown(summary: Summary) -> str:
         parts += ["", f"> **{escaped(caution)}**"]
     for scenario in summary.scenarios:
         parts += _scenario(scenario)
-    remarks = [f"skipped {name}: {why.splitlines()[0]}" for name, why in summary.skipped.items()]
+    remarks = [f"skipped {name}: {wording.gist(why)}" for name, why in summary.skipped.items()]
     parts += bullets([*wording.reload_texts(summary), *remarks, *summary.notes])
     return "\n".join(parts) + "\n"
 

@@ -164,8 +164,6 @@ def why_missing(metric: str, trial: Record, window: Record | None) -> str:
         if found is None:
             return "no request was answered as expected"
         return f"needs {round(SAMPLES_ABOVE / (1 - _PERCENTS[metric] / 100)):,} requests, there were fewer"
-    if metric == "capacity_rps":
-        return "no rate that was tried kept within the limit"
     if metric == "spikes":
         return "needs three seconds with 20 requests each"
     if metric == "steady_at_s":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from harness.report.metrics import Metric, Record, why_missing
 from harness.report.model import Column, Figure, Row
 from harness.stats.interval import estimate
 from harness.stats.quantile import median
+
+_FIGURE = re.compile(r"\d[\d,.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Measured:
 
     def read(self, trial: Record) -> float | None:
         source = self.source(trial)
-        return None if source is None else self.metric.read(source)
+        return None if source is None or _without_capacity(source) else self.metric.read(source)
 
     def source(self, trial: Record) -> Record | None:
         return trial if self.column.window is None else window_of(trial, self.column.window)
@@ -30,7 +33,16 @@ class Measured:
         source = self.source(trial)
         if source is None:
             return f"the trial did not come to window {self.column.window}"
+        if (why := _without_capacity(source)) is not None:
+            return why
         return why_missing(self.metric.name, trial, None if self.column.window is None else source)
+
+
+def _without_capacity(source: Record) -> str | None:
+    """Why a search for capacity found none; None for anything else. Its figures are those of a rate that failed."""
+    if source.get("mode") != "capacity" or source["capacity_rps"] is not None:
+        return None
+    return str(next(f["text"] for f in source["findings"] if f["name"] == "capacity"))
 
 
 def window_of(trial: Record, name: str) -> Record | None:
@@ -123,11 +135,17 @@ def _generator_bound(measured: Measured, trial: Record) -> bool:
 
 
 def _reasons(chosen: CaseTrials) -> tuple[str, ...]:
-    """Why the row is not valid, each reason once."""
+    """Why the row is not valid; the same reason with other figures only once, with the number of trials."""
     if not chosen.trials:
         return ("no trial was run",)
-    found = [reason for t in chosen.trials for reason in t["reasons"] if t["status"] != "valid"]
-    return tuple(dict.fromkeys(found)) or ("too few trials were run",)
+    alike: dict[str, list[str]] = {}
+    for trial in chosen.trials:
+        for reason in trial["reasons"] if trial["status"] != "valid" else ():
+            alike.setdefault(_FIGURE.sub("#", str(reason)), []).append(str(reason))
+    found = (
+        first if len(more) == 0 else f"{first} ({len(more) + 1} trials)" for first, *more in alike.values()
+    )
+    return tuple(found) or ("too few trials were run",)
 
 
 def _notes(chosen: CaseTrials, shown: Sequence[Record]) -> tuple[str, ...]:

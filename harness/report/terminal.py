@@ -38,7 +38,7 @@ def print_tables(console: Console, summary: Summary) -> None:
     for text in wording.reload_texts(summary):
         _line(console, text, style="dim")
     for name, why in summary.skipped.items():
-        _line(console, f"skipped {name}: {why.splitlines()[0]}", style="yellow")
+        _line(console, f"skipped {name}: {wording.gist(why)}", style="yellow")
     for note in summary.notes:
         _line(console, f"note: {note}", style="dim")
 

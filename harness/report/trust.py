@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.report.metrics import Record
 from harness.report.numbers import significant
+from harness.report.wording import gist
 from harness.units import NS_PER_US
 
 SHOWN_UNITS = {"ratio": (100.0, " %"), "ns": (1 / NS_PER_US, " µs"), "rps": (1.0, "/s"), "count": (1.0, "")}
@@ -126,7 +127,7 @@ def _line(trial: Record) -> TrialLine:
         round=trial["round"],
         attempt=trial.get("attempt", 1),
         status=str(trial["status"]),
-        reasons=tuple(str(r).splitlines()[0] for r in trial["reasons"]),
+        reasons=tuple(gist(str(r)) for r in trial["reasons"]),
         conformance="; ".join(parts) or "–",
         schedule=_schedules(trial.get("windows") or []),
     )

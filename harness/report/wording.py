@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from harness.report.model import (
@@ -61,7 +62,7 @@ def row_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
     """(target, sentence): why rows are invalid, and what to know of the others."""
     found = []
     for row in scenario.rows:
-        found += [(target_text(row), f"invalid: {_first_line(reason)}") for reason in row.reasons]
+        found += [(target_text(row), f"invalid: {gist(reason)}") for reason in row.reasons]
         found += [(target_text(row), note) for note in row.notes]
     return found
 
@@ -69,18 +70,30 @@ def row_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
 def missing_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
     """(columns, sentence): why figures are missing, each reason once. Rows without any figure are left to theirs."""
     rows = [r for r in scenario.rows if any(f.centre is not None for f in r.figures.values())]
-    lacking: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    lacking: dict[tuple[str, tuple[str, ...]], list[Column]] = {}
     for key, column in scenario.columns.items():
         reasons: dict[str, list[str]] = {}
         for row in rows:
             if why := row.figures[key].missing:
                 reasons.setdefault(why, []).append(target_text(row))
         for why, who in reasons.items():
-            lacking.setdefault((why, tuple(who)), []).append(column_text(column))
+            lacking.setdefault((why, tuple(who)), []).append(column)
     return [
-        (", ".join(columns), why if len(who) == len(rows) else f"{why} ({', '.join(who)})")
+        (_columns_text(columns, scenario), why if len(who) == len(rows) else f"{why} ({', '.join(who)})")
         for (why, who), columns in lacking.items()
     ]
+
+
+def _columns_text(columns: Sequence[Column], scenario: ScenarioSummary) -> str:
+    """Names the columns; a window that lacks them all by its own name."""
+    parts = []
+    for window in dict.fromkeys(c.window for c in columns):
+        lacking = [c for c in columns if c.window == window]
+        whole = window is not None and len(lacking) == sum(
+            c.window == window for c in scenario.columns.values()
+        )
+        parts += [f"all of {window}"] if whole else [column_text(c) for c in lacking]
+    return ", ".join(parts)
 
 
 def ruler_text(scenario: ScenarioSummary) -> str | None:
@@ -153,8 +166,10 @@ def promise_text(promise: PromiseKept) -> tuple[str, str, str]:
     return measured, " and ".join(bounds), met
 
 
-def _first_line(text: str) -> str:
-    return text.splitlines()[0] if text else text
+def gist(text: str) -> str:
+    """The first line of a message, with the second where the first only announces it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
 
 
 def reloads(summary: Summary) -> list[tuple[str, str]]:

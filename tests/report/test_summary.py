@@ -66,7 +66,7 @@ def test_one_of_three_valid_trials_is_too_few(loaded: Loaded) -> None:
         spoilt |= {"status": "invalid", "reasons": ["peak: stolen"]}
     found = row(summarise(run, trials, "x"), "go")
     assert not found.valid
-    assert found.reasons == ("peak: stolen",)
+    assert found.reasons == ("peak: stolen (2 trials)",)
     assert len(found.figures[PEAK].trials) == 3, "shown all the same, for orientation"
 
 
@@ -194,9 +194,7 @@ def test_a_summary_survives_its_json(small: Summary) -> None:
 
 def test_the_published_schema_is_that_of_the_model(small: Summary) -> None:
     published = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    assert published == json_schema(), (
-        "write it anew: python -m harness.report.model > harness/report/summary.schema.json"
-    )
+    assert published == json_schema(), "python -m harness.report.model > harness/report/summary.schema.json"
     jsonschema.validate(to_json(small), published)
 
 

@@ -166,14 +166,19 @@ def label_ends(axes: Any, ends: Sequence[End]) -> None:
         )
 
 
+_NAMES_A_LINE = 4
+
+
 def legend(axes: Any, ends: Sequence[End]) -> None:
-    """Names above the picture, for lines that all end at one place."""
+    """Names above the picture, for lines that all end at one place; four to a line, the first line on top."""
+    lines = -(-len(ends) // _NAMES_A_LINE)
     for number, end in enumerate(ends):
+        line, place = divmod(number, _NAMES_A_LINE)
         axes.annotate(
             end.text,
-            (number / len(ends), 1.0),
+            (place / min(len(ends), _NAMES_A_LINE), 1.0),
             xycoords="axes fraction",
-            xytext=(0, 18),
+            xytext=(0, 18 + 13 * (lines - 1 - line)),
             textcoords="offset points",
             color=end.colour,
             fontweight="bold",
