@@ -64,7 +64,11 @@ bench-accuracy: setup ## the load generator against known delays, in full
 
 .PHONY: bench-worker
 bench-worker: setup ## the native worker against wrk (apt-get install wrk) and stock Locust workers
-	@$(BIN)/python worker/bench/throughput.py $(ARGS)
+	@$(BIN)/python worker/bench/throughput.py --rounds 5 --seconds 5 --server-cpu 0 --generator-cpu 1 --fast-http-user $(ARGS)
+
+.PHONY: bench-report
+bench-report: .venv/.ready-dev ## time and memory of a report on 200 trials
+	@$(BIN)/python tests/report/bench_report.py
 
 .PHONY: bench-targets
 bench-targets: setup ## requests per CPU-second of each target against what OpenSSL verifies
