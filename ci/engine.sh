@@ -79,7 +79,9 @@ stop() {
         kill -TERM "$(cat "$pid_file")"
         wait_until is_gone || kill_engine
     fi
-    awk -v state="$state/" 'index($2, state) == 1 { print $2 }' /proc/mounts | xargs --no-run-if-empty umount --lazy
+    # An engine mounts its data folder onto itself, and a killed one leaves network namespaces mounted.
+    awk -v state="$state/" -v data="$data" 'index($2, state) == 1 || index($2 "/", data "/") == 1 { print $2 }' \
+        /proc/mounts | xargs --no-run-if-empty umount --lazy
     if [ -n "$bridge" ] && [ -d "/sys/class/net/$bridge" ]; then
         ip link delete "$bridge"
     fi
