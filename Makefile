@@ -124,4 +124,5 @@ lock: ## renew the hashed locks (needs uv)
 .PHONY: clean
 clean: ## end and remove what crashed runs left, then delete build outputs (results stay)
 	@if [ -x $(HARNESS) ]; then $(HARNESS) clean; fi
+	@ci/engine.sh stop ci; ci/engine.sh stop remote
 	rm -rf .build
