@@ -21,7 +21,7 @@ from pathlib import Path
 
 from harness import figures
 from harness.catalogue import ROOT, all_targets, find_scenario, find_target, merge
-from harness.cli import guarded
+from harness.cli.ending import guarded
 from harness.compose import BUILDS, read_placement
 from harness.drivers.base import RunningTarget
 from harness.drivers.process import ProcessDriver

@@ -1,0 +1,53 @@
+"""Arguments → one call → exit code. The only place that prints results or catches HarnessError."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any
+
+import typer
+
+from harness.cli import check, look, measure
+from harness.cli.ending import guarded
+
+_COMMANDS = (
+    measure.bench,
+    check.verify,
+    measure.plan,
+    check.targets,
+    look.report,
+    look.compare,
+    look.audit,
+    measure.calibrate,
+    check.doctor,
+    check.clean,
+    check.kit,
+    check.schemas,
+)
+"""In the order in which `harness --help` lists them."""
+
+
+def make_app() -> typer.Typer:
+    """The `harness` command with all that it can do."""
+    app = typer.Typer(
+        name="harness",
+        help="Measures the same service in several runtimes, and compares them. Start with: harness bench",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    for command in _COMMANDS:
+        app.command()(command)
+    return app
+
+
+def main() -> None:
+    """The `harness` command."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    sys.exit(guarded(lambda: make_app()(standalone_mode=False)))
+
+
+def _as_interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,115 @@
+"""The commands about targets and the machine: do they keep the contract, what is here, what was left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.catalogue import ROOT, all_targets
+from harness.cli.ending import err, finish, out
+from harness.cli.options import RESULTS, DriverName, DriverOption, Quiet, Targets, Variants, targets_named
+from harness.errors import ExitCode, worst
+from harness.progress import Progress
+
+
+def verify(
+    target: Targets = None,
+    variant: Variants = None,
+    driver: DriverOption = DriverName.auto,
+    url: Annotated[str | None, typer.Option(help="check a service that already runs")] = None,
+    kit: Annotated[
+        Path | None,
+        typer.Option(help="with --url: the kit (harness kit --signing-keys) the service was started with"),
+    ] = None,
+    cases: Annotated[
+        list[Path] | None, typer.Option(help="your own cases in place of the contract's (contract/README.md)")
+    ] = None,
+    results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
+    quiet: Quiet = False,
+) -> None:
+    """Check that targets keep the contract; no load is offered."""
+    from harness.compose import verify_targets, verify_url
+
+    skipped: dict[str, str] = {}
+    with Progress(err, quiet=quiet) as progress:
+        if url:
+            reports = [verify_url(url, kit, list(cases or []), progress)]
+        else:
+            reports, skipped = verify_targets(
+                targets_named(target, variant), driver.value, list(cases or []), progress
+            )
+    code, reasons = ExitCode.DONE, []
+    for report in reports:
+        mark = "keeps the contract" if report.ok else f"differs in {len(report.differences)}"
+        out.print(f"{report.target}: {report.checked} cases, {mark}", highlight=False)
+        for difference in report.differences:
+            out.print(f"  {difference}", highlight=False, markup=False)
+        if not report.ok:
+            code = worst(code, ExitCode.BROKEN_PROMISE)
+            reasons.append(f"{report.target} differs from the contract in {len(report.differences)} cases")
+    if target and skipped:
+        code = worst(code, ExitCode.TOO_FEW_TRIALS)
+        reasons += [f"{name} was asked for but is not here: {why}" for name, why in skipped.items()]
+    finish("verify", results, code, tuple(reasons))
+
+
+def targets() -> None:
+    """List the targets and their variants."""
+    for found in all_targets():
+        out.print(f"[bold]{found.name}[/bold]  {found.label}; payload {found.payload}", highlight=False)
+        for name, variant in found.variants.items():
+            out.print(f"  {found.name}+{name}  {variant.reason}", highlight=False, markup=False)
+
+
+def doctor() -> None:
+    """Say what this machine can do, what is missing and how to get it."""
+    from harness.compose import make_drivers
+    from harness.doctor import examine
+
+    colour = {"ok": "green", "missing": "red", "note": "yellow"}
+    for finding in examine(all_targets(), make_drivers(), ROOT):
+        mark = {"ok": "ok", "missing": "missing", "note": "note"}[finding.state]
+        advice = f"\n           {finding.advice}" if finding.advice else ""
+        out.print(f"[{colour[finding.state]}]{mark:>8}[/]  ", end="")
+        out.print(f"{finding.subject}: {finding.text}{advice}", markup=False, highlight=False)
+
+
+def clean() -> None:
+    """End and remove what crashed runs left behind, found by run id and label only."""
+    from harness.compose import make_drivers
+
+    removed = [
+        text for driver in make_drivers().values() if driver.available().ok for text in driver.cleanup(None)
+    ]
+    for text in removed:
+        out.print(f"removed {text}", highlight=False)
+    if not removed:
+        out.print("nothing was left behind")
+
+
+def kit(
+    folder: Annotated[Path, typer.Option("--out", help="folder to write to")],
+    signing_keys: Annotated[
+        bool, typer.Option("--signing-keys", help="also write the private keys, for verify --url")
+    ] = False,
+) -> None:
+    """Write keys, routing table, messages and cases, for a target's own tests or a service started by hand."""
+    from harness.kit.kit import Kit
+
+    made = Kit.make()
+    made.write(folder)
+    if signing_keys:
+        made.write_signing_keys(folder)
+    out.print(f"written to {folder}; tokens are good for six hours", highlight=False)
+
+
+def schemas(
+    folder: Annotated[Path, typer.Option("--out", help="folder to write to")] = ROOT / "contract" / "schemas",
+) -> None:
+    """Write the JSON Schemas of scenario, target and case files, for editors."""
+    from harness.schemas import write_schemas
+
+    for path in write_schemas(folder):
+        out.print(str(path), highlight=False)

@@ -1,0 +1,109 @@
+"""How a command ends: an exit code, at most one message, and `outcome.json` for those who see only make's code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from harness import __version__
+from harness.cli.options import RESULTS
+from harness.errors import ExitCode, HarnessError
+from harness.store import write_atomically, write_outcome
+
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 100)
+err = Console(stderr=True, soft_wrap=True)
+
+_WrongUse: Any = typer.BadParameter.__mro__[2]
+"""The root of typer's errors of use (ClickException), which it does not export by name."""
+
+
+def give(text: str | None, output: Path | None) -> None:
+    """To a file or standard output; None was printed already. Raises StoreError."""
+    if text is None:
+        return
+    if output:
+        write_atomically(output, text)
+        err.print(f"written: {output}", highlight=False)
+    else:
+        sys.stdout.write(text)
+
+
+def add_step_summary(markdown: Path) -> None:
+    """On GitHub the table is shown on the page of the job."""
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page:
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(markdown.read_text(encoding="utf-8"))
+
+
+def finish(
+    command: str, results: Path, code: ExitCode, reasons: tuple[str, ...], run: str | None = None
+) -> None:
+    for reason in reasons:
+        err.print(f"[red]✗[/red] {reason}".replace("\n", "\n  "), highlight=False)
+    _note_outcome(command, results, code, reasons, run)
+    raise typer.Exit(int(code))
+
+
+def _note_outcome(
+    command: str, results: Path, code: ExitCode, reasons: tuple[str, ...], run: str | None
+) -> None:
+    try:
+        write_outcome(
+            results,
+            {
+                "command": command,
+                "exit_code": int(code),
+                "meaning": code.name.lower().replace("_", " "),
+                "reasons": list(reasons),
+                "run": run,
+                "ended_unix_ns": time.time_ns(),
+            },
+        )
+    except HarnessError as error:
+        err.print(f"[yellow]![/yellow] {error}", highlight=False)
+
+
+def guarded(call: Callable[[], object]) -> int:
+    """Runs a command; every way it can end becomes an exit code and at most one message."""
+    command = next((a for a in sys.argv[1:] if not a.startswith("-")), "harness")
+    try:
+        code = call()
+        return code if isinstance(code, int) else 0
+    except typer.Exit as ended:
+        return ended.exit_code
+    except _WrongUse as wrong:
+        wrong.show()
+        return int(ExitCode.USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        err.print("interrupted", highlight=False)
+        return _ended(command, ExitCode.INTERRUPTED, "interrupted")
+    except HarnessError as error:
+        err.print(str(error), style="red", markup=False, highlight=False)
+        return _ended(command, error.exit_code, str(error))
+    except Exception as error:
+        return _unexpected(command, error)
+
+
+def _ended(command: str, code: ExitCode, reason: str) -> int:
+    _note_outcome(command, RESULTS, code, (reason,), None)
+    return int(code)
+
+
+def _unexpected(command: str, error: Exception) -> int:
+    """A fault of ours: one line to the user, the traceback in a file."""
+    handle, name = tempfile.mkstemp(prefix="harness-fault-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"harness {__version__}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}")
+    reason = f"unexpected {type(error).__name__}: {error}"
+    err.print(f"[red]✗[/red] this is a fault of the harness: {reason}\n  details: {name}", highlight=False)
+    return _ended(command, ExitCode.INFRASTRUCTURE, reason)

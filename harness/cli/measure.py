@@ -1,0 +1,163 @@
+"""The commands that measure, and the one that says what they would do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from harness.cli.ending import add_step_summary, err, finish, out
+from harness.cli.options import (
+    DEFAULT_SCENARIO,
+    RESULTS,
+    AsJson,
+    DriverName,
+    DriverOption,
+    EngineName,
+    ProfileName,
+    Quiet,
+    Targets,
+    Variants,
+    command_line,
+    duration_s,
+    scenarios_named,
+    targets_named,
+)
+from harness.errors import ExitCode, InfrastructureError, worst
+from harness.progress import Progress, duration_text
+
+
+def bench(
+    scenario: Annotated[
+        list[str] | None, typer.Argument(help=f"scenario names or files (default: {DEFAULT_SCENARIO})")
+    ] = None,
+    target: Targets = None,
+    variant: Variants = None,
+    driver: DriverOption = DriverName.auto,
+    engine: Annotated[EngineName, typer.Option(help="what offers the load")] = EngineName.auto,
+    url: Annotated[
+        str | None, typer.Option(help="measure a service that already runs; give a scenario with `request:`")
+    ] = None,
+    profile: Annotated[ProfileName, typer.Option(help="which cores go to whom")] = ProfileName.auto,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, max=99, help="trials of each case (3; full: 5)")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="time for all trials, such as 10m: chooses rounds and window lengths")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="one short round: a first look, not for decisions")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="the whole protocol: five rounds, all windows")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="of the order of trials and the arrivals of requests")] = 1,
+    locustfile: Annotated[
+        Path | None, typer.Option(help="a Locust file of your own in place of the scenario's requests")
+    ] = None,
+    web: Annotated[int | None, typer.Option(help="port of Locust's own web page, to watch the load")] = None,
+    results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
+    enforce_slo: Annotated[
+        bool, typer.Option("--enforce-slo", help="end with 1 when a service level of a scenario is broken")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build, load and compare targets; print the table and write the report."""
+    from harness.compose import BenchRequest, run_request
+    from harness.report.model import from_json
+    from harness.report.outputs import broken_promises, write_all
+    from harness.report.terminal import print_summary
+
+    request = BenchRequest(
+        scenarios=scenarios_named(scenario),
+        targets=targets_named(target, variant),
+        targets_named=bool(target),
+        driver=driver.value,
+        engine=engine.value,
+        profile=profile.value,
+        url=url,
+        rounds=rounds,
+        budget_s=duration_s(budget),
+        quick=quick,
+        full=full,
+        seed=seed,
+        locustfile=locustfile,
+        web_port=web,
+        results=results,
+        argv=command_line(),
+    )
+    with Progress(err, quiet=quiet) as progress:
+        outcome = run_request(request, progress)
+    assert outcome.run is not None
+    summary, paths = write_all(outcome.run)
+    if as_json:
+        out.print_json(json.dumps(summary))
+    else:
+        print_summary(out, summary, paths)
+    add_step_summary(paths["md"])
+    broken = tuple(broken_promises(from_json(summary))) if enforce_slo else ()
+    code = worst(outcome.code, ExitCode.BROKEN_PROMISE) if broken else outcome.code
+    finish("bench", results, code, (*outcome.reasons, *broken), run=outcome.run.run_id)
+
+
+def plan(
+    scenario: Annotated[list[str] | None, typer.Argument(help="scenario names or files")] = None,
+    target: Targets = None,
+    variant: Variants = None,
+    rounds: Annotated[int | None, typer.Option(min=1, max=99)] = None,
+    budget: Annotated[str | None, typer.Option(help="time for all trials, such as 10m")] = None,
+    quick: Annotated[bool, typer.Option("--quick")] = False,
+    full: Annotated[bool, typer.Option("--full")] = False,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+) -> None:
+    """Show what `bench` would run and how long it would take; run nothing."""
+    from harness.plan import PlanOptions, make_plan
+
+    options = PlanOptions(rounds, seed, duration_s(budget), quick, full)
+    made = make_plan(scenarios_named(scenario), targets_named(target, variant), options)
+    table = Table(box=None)
+    for heading in ("round", "place", "case", "about"):
+        table.add_column(heading)
+    for trial in made.trials:
+        table.add_row(
+            str(trial.round), str(trial.position + 1), trial.case.id, duration_text(trial.estimated_s)
+        )
+    out.print(table)
+    shorter = f", windows at {made.scale:.0%} of their length" if made.scale < 1 else ""
+    count = "1 round" if made.rounds == 1 else f"{made.rounds} rounds"
+    out.print(
+        f"{len(made.trials)} trials in {count}, about {duration_text(made.estimated_s)}{shorter}; "
+        "builds not counted",
+        highlight=False,
+    )
+
+
+def calibrate(
+    engine: Annotated[EngineName, typer.Option(help="what offers the load")] = EngineName.auto,
+    profile: Annotated[ProfileName, typer.Option(help="which cores go to whom")] = ProfileName.auto,
+    quick: Annotated[bool, typer.Option("--quick", help="two bouts in six seconds")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the load generator against a server whose delays are known."""
+    from harness.calibrate import COLUMNS, calibration_rows
+    from harness.compose import calibrate_engine
+
+    with Progress(err) as progress:
+        found = calibrate_engine(engine.value, profile.value, progress, quick=quick)
+    if as_json:
+        out.print_json(json.dumps(found))
+        return
+    if found["missing_because"]:
+        raise InfrastructureError(f"no calibration: {found['missing_because']}")
+    table = Table(box=None)
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == COLUMNS[0] else "right")
+    for row in calibration_rows(found):
+        table.add_row(*row)
+    out.print(table)
+    for note in found["notes"]:
+        out.print(f"note: {note}", markup=False, highlight=False)

@@ -1,0 +1,97 @@
+"""Arguments that several commands share, and from their text to data."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.catalogue import ROOT, all_targets, find_scenario, find_target, merge
+from harness.errors import UsageError
+from harness.model import Scenario, TargetSpec
+from harness.units import parse_duration_s
+
+RESULTS = Path("results")
+DEFAULT_SCENARIO = "routing-4kb"
+
+
+class DriverName(StrEnum):
+    auto = "auto"
+    docker = "docker"
+    process = "process"
+
+
+class EngineName(StrEnum):
+    auto = "auto"
+    native = "native"
+    locust = "locust"
+
+
+class ProfileName(StrEnum):
+    auto = "auto"
+    fixed = "16c32g"
+
+
+class Format(StrEnum):
+    table = "table"
+    md = "md"
+    csv = "csv"
+    json = "json"
+    html = "html"
+    junit = "junit"
+
+
+class CompareFormat(StrEnum):
+    table = "table"
+    md = "md"
+    html = "html"
+
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", "-t", help="target, or target+variant; several, or separated by commas"),
+]
+Variants = Annotated[
+    list[str] | None, typer.Option("--variant", help="variant of each named target, measured beside it")
+]
+DriverOption = Annotated[
+    DriverName, typer.Option("--driver", help="how services run; auto: Docker if it answers")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="only warnings and the result")]
+AsJson = Annotated[bool, typer.Option("--json", help="the result as JSON on standard output")]
+
+
+def scenarios_named(names: list[str] | None) -> list[Scenario]:
+    return [find_scenario(name) for name in names or [DEFAULT_SCENARIO]]
+
+
+def targets_named(names: list[str] | None, variants: list[str] | None) -> list[TargetSpec]:
+    """The targets named (or all), each also in the variants named. Raises UsageError."""
+    wanted = [n.strip() for entry in names or [] for n in entry.split(",") if n.strip()]
+    found = [find_target(n) for n in wanted]
+    if not wanted:
+        found = [merge(t, None, ROOT / "targets" / t.name) for t in all_targets()]
+    for variant in (v.strip() for entry in variants or [] for v in entry.split(",")):
+        having = [t for t in all_targets() if variant in t.variants]
+        wanted_names = {t.name for t in found}
+        chosen = [t for t in having if t.name in wanted_names]
+        if not chosen:
+            known = sorted({v for t in all_targets() if t.name in wanted_names for v in t.variants})
+            raise UsageError(f"none of the targets has a variant {variant!r}. There are: {', '.join(known)}")
+        found += [merge(t, variant, ROOT / "targets" / t.name) for t in chosen]
+    unique = {t.id: t for t in found}
+    return list(unique.values())
+
+
+def duration_s(text: str | None) -> float | None:
+    try:
+        return parse_duration_s(text) if text else None
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def command_line() -> list[str]:
+    return ["harness", *sys.argv[1:]]
