@@ -9,20 +9,20 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from harness.cold_start import measure_cold_start
 from harness.drivers.base import Artifact, Driver
 from harness.errors import BuildError, ExitCode, HarnessError, LoadError, ToolchainMissing, UsageError, worst
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
-from harness.load_trial import measure_load
-from harness.memory_trial import measure_memory
 from harness.model import JsonObject, PlannedTrial, Scenario, TargetSpec
 from harness.plan import Plan, PlanOptions, make_plan, repeat
 from harness.probes.placement import Placement
 from harness.progress import Progress, duration_text
-from harness.reload_trial import measure_reload
 from harness.store import RunFolder, new_run_id, write_json
-from harness.trial import Bench, Measure, Trial, run_trial
+from harness.trials.cold_start import measure_cold_start
+from harness.trials.load import measure_load
+from harness.trials.memory import measure_memory
+from harness.trials.reload import measure_reload
+from harness.trials.trial import Bench, Measure, Trial, run_trial
 
 _MEASURES: Mapping[str, Measure] = {
     "load": measure_load,

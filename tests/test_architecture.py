@@ -26,32 +26,37 @@ LAYERS: dict[str, int] = {
     "conformance": 4,
     "schemas": 4,
     "service": 5,
-    "sampling": 5,
     "figures": 5,
     "null_server": 5,
-    "capacity": 5,
     "validity": 6,
     "traffic": 6,
     "doctor": 6,
     "engine": 6,
     "verify": 6,
-    "trial": 7,
+    "trials": 7,
     "calibrate": 7,
-    "cold_start": 8,
-    "memory_trial": 8,
-    "under_load": 8,
-    "warmup": 9,
-    "window_record": 9,
-    "capacity_window": 10,
-    "load_trial": 11,
-    "reload_trial": 12,
-    "session": 13,
-    "report": 13,
-    "compose": 14,
-    "cli": 15,
-    "bench_targets": 16,
-    "target_tests": 16,
-    "__main__": 16,
+    "session": 8,
+    "report": 8,
+    "compose": 9,
+    "cli": 10,
+    "bench_targets": 11,
+    "target_tests": 11,
+    "__main__": 11,
+}
+WITHIN_TRIALS: dict[str, int] = {
+    "__init__": 0,
+    "sampling": 0,
+    "capacity": 0,
+    "trial": 1,
+    "stages": 2,
+    "cold_start": 3,
+    "memory": 3,
+    "under_load": 3,
+    "warmup": 4,
+    "window_record": 4,
+    "capacity_window": 5,
+    "load": 6,
+    "reload": 7,
 }
 SIBLINGS = ("drivers", "load", "probes")
 
@@ -89,6 +94,13 @@ def test_imports_point_down(module: Path) -> None:
     upward = {p for p in parts_imported(module) if p != own and LAYERS[p] >= LAYERS[own]}
     allowed = {"config", "model"} if own == "catalogue" else set()
     assert not upward - allowed, f"{module.name} imports from above or beside: {upward}"
+
+
+@pytest.mark.parametrize("module", sorted((HARNESS / "trials").glob("*.py")), ids=lambda m: str(m.name))
+def test_imports_point_down_within_trials(module: Path) -> None:
+    below = {n.split(".")[2] for n in imported(module) if n.startswith("harness.trials.")}
+    upward = {name for name in below if WITHIN_TRIALS[name] >= WITHIN_TRIALS[module.stem]}
+    assert not upward, f"{module.name} imports from above or beside: {upward}"
 
 
 @pytest.mark.parametrize("sibling", SIBLINGS)

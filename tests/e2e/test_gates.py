@@ -27,7 +27,7 @@ from harness.load.pool import PoolBuilder
 from harness.load.result import Recording, read_reports
 from harness.load.supervise import LoadGenerator, native
 from harness.null_server import NullServer
-from harness.sampling import Sampler, sampling
+from harness.trials.sampling import Sampler, sampling
 from harness.units import NS_PER_S
 from harness.validity import WindowFacts, findings
 

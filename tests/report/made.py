@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from harness import load_trial, reload_trial, session, trial
+from harness import session
 from harness.catalogue import find_scenario
 from harness.load.plan import LoadPlan
 from harness.load.recorder import Recorder
@@ -27,7 +27,10 @@ from harness.probes.procfs import CoreTime
 from harness.probes.samples import Row, RowWriter
 from harness.stats.steady import assess
 from harness.store import RunFolder, write_json
-from harness.under_load import Offered
+from harness.trials import load as load_trials
+from harness.trials import reload as reload_trials
+from harness.trials import trial as trials
+from harness.trials.under_load import Offered
 from harness.units import BYTES_PER_MIB, NS_PER_MS, NS_PER_S
 
 EPOCH_NS = 1_795_000_000 * NS_PER_S
@@ -252,7 +255,7 @@ class _TrialMaker:
             "reload": self._reload,
         }
         kinds[case.scenario.kind](record)
-        trial._judge(record)
+        trials._judge(record)
         return {**record, "ended_unix_ns": self.now_ns, "attempt": 1}
 
     def _start(self) -> JsonObject:
@@ -282,9 +285,9 @@ class _TrialMaker:
         load = SimpleNamespace(trial=self._stand_in(record), offer=self._offer)
         done: list[Any] = []
         for window in self.planned.case.scenario.windows:
-            done += load_trial._measure_window(cast(Any, load), window, done)
+            done += load_trials._measure_window(cast(Any, load), window, done)
         self._after()
-        load_trial.evaluate(cast(Any, load.trial), done)
+        load_trials.evaluate(cast(Any, load.trial), done)
 
     def _before(self, record: JsonObject) -> None:
         self._samples(1.5, 0.0, self.behaviour.idle_mib, around="idle")
@@ -311,21 +314,21 @@ class _TrialMaker:
         """Every change is taken up, at once when told and half a second later when not; nothing fails."""
         self._before(record)
         spec = self.planned.case.scenario.reload
-        window = reload_trial._window(spec)
+        window = reload_trials._window(spec)
         offered = self._offer(window, spec.connections, "reload")
         start_ns = offered.result.start_unix_ns
         changes, markers = [], {"1": self._seen(start_ns, start_ns + NS_PER_MS)}
         for number in range(1, spec.changes + 1):
             at_ns = start_ns + round((number - 1) * spec.every * NS_PER_S)
-            told: reload_trial.Told = "signal" if number % 2 else "file"
+            told: reload_trials.Told = "signal" if number % 2 else "file"
             first_ns = at_ns + round((3 if told == "signal" else 260) * NS_PER_MS * self.rng.normal(1, 0.1))
-            changes.append(reload_trial.Change(number + 1, told, at_ns, 40_000))
+            changes.append(reload_trials.Change(number + 1, told, at_ns, 40_000))
             markers[str(number)]["last_unix_ns"] = first_ns
             markers[str(number + 1)] = self._seen(first_ns, first_ns)
         offered = replace(offered, result=replace(offered.result, markers=markers))
         self._after()
-        load_trial.evaluate(self._stand_in(record), [offered])
-        record["reload"] = reload_trial.reload_figures(offered, changes, spec)
+        load_trials.evaluate(self._stand_in(record), [offered])
+        record["reload"] = reload_trials.reload_figures(offered, changes, spec)
 
     @staticmethod
     def _seen(first_ns: int, last_ns: int) -> dict[str, int]:

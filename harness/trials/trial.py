@@ -6,32 +6,25 @@ a full disk or the user's interrupt end more than the trial.
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from harness.conformance import Due, Verdict, check, check_due
-from harness.drivers.base import Artifact, Driver, LaunchSettings, RunningTarget
+from harness.conformance import Due
+from harness.drivers.base import Artifact, Driver, LaunchSettings
 from harness.errors import BuildError, ConformanceError, HarnessError, LoadError, ProbeError, StartError
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, PlannedTrial
 from harness.probes.placement import Placement
 from harness.probes.samples import Row
-from harness.sampling import Sampler, sampling
 from harness.service import Placing, launch_settings, setting_of
-from harness.verify import cases_for
+from harness.trials.sampling import Sampler
 
-_INFO_TIMEOUT_S = 10.0
-_IDLE_S = 1.5
 _ROWS_DEADLINE_S = 1.5
 _LOOK_ROUND_S = 0.05
-_SHOWN_DIFFERENCES = 5
 
 Told = Callable[[str], None]
 """Called with what the trial does just now."""
@@ -189,105 +182,3 @@ def _judge(record: JsonObject) -> None:
     if reasons:
         record["status"] = "invalid"
         record["reasons"] = reasons
-
-
-# --- what the kinds of scenario have in common -------------------------------------------------------------
-
-
-def describe_start(trial: Trial, running: RunningTarget) -> None:
-    """Notes how the service was started, and what it says of itself."""
-    trial.record["start"] = {
-        "ready_ns": running.ready_ns,
-        "limits": [
-            {"name": limit.name, "asked": limit.asked, "enforced": limit.enforced, "how": limit.how}
-            for limit in running.limits
-        ],
-        "network_mode": running.network_mode,
-        "image_digest": running.image_digest,
-        "pid_missing_because": running.pid_missing_because,
-        "content_hash": trial.artifact.content_hash,
-    }
-    trial.record["info"] = info(running.url)
-
-
-def info(url: str) -> JsonObject | None:
-    """The service's own account of itself; None when it gives none (only the contract's services do)."""
-    try:
-        with urllib.request.urlopen(f"{url}/info", timeout=_INFO_TIMEOUT_S) as answer:
-            value: Any = json.load(answer)
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def conformance_before(trial: Trial, running: RunningTarget) -> None:
-    """The whole pack of cases; a difference ends the trial. Raises ConformanceError."""
-    if not trial.keeps_contract:
-        trial.record["conformance"] = None
-        return
-    trial.tell("conformance before the load")
-    trial.record["conformance"] = {"before": None, "after": None}
-    verdict = _pack(trial, running)
-    trial.due = verdict.due
-    _note_conformance(trial, "before", verdict)
-
-
-def conformance_after(trial: Trial, running: RunningTarget) -> None:
-    """The pack again on the same process, and the second looks that are due by now."""
-    if not trial.keeps_contract:
-        return
-    trial.tell("conformance after the load")
-    second_looks = check_due(running.host, running.port, trial.due)
-    verdict = _pack(trial, running)
-    differences = verdict.differences + second_looks.differences
-    _note_conformance(trial, "after", Verdict(verdict.checked + second_looks.checked, differences))
-
-
-def _pack(trial: Trial, running: RunningTarget) -> Verdict:
-    setting = setting_of(trial.scenario_service)
-    return check(running.host, running.port, cases_for(trial.bench.kit, setting, {}))
-
-
-def _note_conformance(trial: Trial, when: str, verdict: Verdict) -> None:
-    trial.record["conformance"][when] = {
-        "checked": verdict.checked,
-        "differences": [str(d) for d in verdict.differences],
-    }
-    if not verdict.ok:
-        shown = "\n  ".join(str(d) for d in verdict.differences[:_SHOWN_DIFFERENCES])
-        more = len(verdict.differences) - _SHOWN_DIFFERENCES
-        tail = f"\n  and {more} more" if more > 0 else ""
-        raise ConformanceError(f"does not keep the contract {when} the load:\n  {shown}{tail}")
-
-
-def idle_memory(trial: Trial, running: RunningTarget) -> None:
-    """Lets the fresh service rest and marks the span; its memory is read from the samples later."""
-    if trial.sampler is None:
-        return
-    trial.tell("memory when idle")
-    trial.sampler.pss(True)
-    trial.sampler.mark("idle begins")
-    rest(running, _IDLE_S)
-    trial.sampler.mark("idle ends")
-    trial.sampler.pss(False)
-
-
-def rest(running: RunningTarget, seconds: float) -> None:
-    """A span that is measured as such. Raises StartError when the service ends in it."""
-    end_s = time.monotonic() + seconds
-    while (left_s := end_s - time.monotonic()) > 0:
-        time.sleep(min(0.1, left_s))
-        if not running.is_alive():
-            raise StartError(f"the service ended by itself:\n{running.log_tail()}")
-
-
-def sampled(trial: Trial, running: RunningTarget) -> Any:
-    """The sampler's context manager for this trial."""
-    placement = trial.bench.placement
-    return sampling(
-        running,
-        trial.folder / "samples.csv",
-        watched=(*placement.target_cpus, *placement.generator_cpus),
-        cpus=placement.harness_cpus,
-        nice=placement.harness_nice or 0,
-    )

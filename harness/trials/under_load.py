@@ -12,7 +12,8 @@ from harness.load.plan import LoadPlan
 from harness.load.supervise import LoadGenerator, LoadResult, Progress
 from harness.model import Window
 from harness.traffic import contract_pool, own_pool, prime
-from harness.trial import Trial, info
+from harness.trials.stages import info
+from harness.trials.trial import Trial
 from harness.units import NS_PER_S
 
 

@@ -16,13 +16,14 @@ from harness.drivers.base import RunningTarget
 from harness.errors import LoadError
 from harness.load.result import Recording, read_latency_log
 from harness.load.supervise import Progress
-from harness.load_trial import end_load, evaluate
 from harness.model import JsonObject, Reload, Window
 from harness.traffic import ACCEPTED
-from harness.trial import Trial, conformance_before, describe_start, idle_memory, info, sampled
-from harness.under_load import Offered, under_load
+from harness.trials.load import end_load, evaluate
+from harness.trials.stages import checked_service, info
+from harness.trials.trial import Trial
+from harness.trials.under_load import Offered, under_load
+from harness.trials.warmup import warm_up
 from harness.units import NS_PER_S
-from harness.warmup import warm_up
 
 _MARKER = '"table_version":'
 _RESTORE_DEADLINE_S = 10.0
@@ -47,14 +48,7 @@ class Change:
 def measure_reload(trial: Trial) -> None:
     """Fills the trial's record; `reload` is its own part. Raises the errors that make the trial a failed one."""
     spec = trial.planned.case.scenario.reload
-    with (
-        trial.bench.driver.start(trial.artifact, trial.launch()) as running,
-        sampled(trial, running) as sampler,
-    ):
-        trial.sampler = sampler
-        describe_start(trial, running)
-        idle_memory(trial, running)
-        conformance_before(trial, running)
+    with checked_service(trial) as running:
         load = under_load(trial, running, marker=_MARKER)
         warm_up(load)
         table = RoutingTable(trial.files / "routes.json", running)

@@ -12,15 +12,8 @@ from harness.errors import LoadError
 from harness.kit.cases import CaseRequest, ReadyRequest
 from harness.model import JsonObject
 from harness.service import setting_of
-from harness.trial import (
-    Trial,
-    conformance_after,
-    conformance_before,
-    describe_start,
-    idle_memory,
-    rest,
-    sampled,
-)
+from harness.trials.stages import checked_service, conformance_after, rest, stop
+from harness.trials.trial import Trial
 
 _OPENING_AT_ONCE = 64
 _ANSWER_TIMEOUT_S = 30.0
@@ -32,18 +25,11 @@ def measure_memory(trial: Trial) -> None:
     """Each connection sends one request and stays open; memory is read once they have all been answered."""
     _allow_files(max(trial.planned.case.scenario.memory.connections) + 1_000)
     levels: list[JsonObject] = []
-    with (
-        trial.bench.driver.start(trial.artifact, trial.launch()) as running,
-        sampled(trial, running) as sampler,
-    ):
-        trial.sampler = sampler
-        describe_start(trial, running)
-        idle_memory(trial, running)
-        conformance_before(trial, running)
+    with checked_service(trial) as running:
         spans = asyncio.run(_keep_connections(trial, running))
         conformance_after(trial, running)
-        running.stop()
-    rows = sampler.rows() if sampler else []
+        stop(trial, running)
+    rows = trial.rows()
     for connections, start_unix_ns, end_unix_ns in spans:
         used = figures.span(rows, start_unix_ns, end_unix_ns)
         levels.append({"connections": connections, "memory": figures.memory(used) if used else None})

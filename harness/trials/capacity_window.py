@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from harness.capacity import Found, Limit, Probe, Search, Try, next_step
 from harness.model import JsonObject, Window
 from harness.stats.checks import Finding
-from harness.under_load import Offered, UnderLoad
+from harness.trials.capacity import Found, Limit, Probe, Search, Try, next_step
+from harness.trials.under_load import Offered, UnderLoad
+from harness.trials.window_record import window_record
 from harness.units import NS_PER_S
-from harness.window_record import window_record
 
 _SAMPLES = 1_200
 """A P99 needs 1,000 samples; some requests are of another kind, and Poisson arrivals vary."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.capacity import PRECISION, Found, Limit, Probe, Search, Try, next_step
+from harness.trials.capacity import PRECISION, Found, Limit, Probe, Search, Try, next_step
 
 LIMIT = Limit(p99_ns=10_000_000)
 Service = Callable[[float], Probe]

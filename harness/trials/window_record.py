@@ -12,8 +12,8 @@ from harness.model import JsonObject
 from harness.probes.samples import Row
 from harness.store import write_json
 from harness.traffic import ACCEPTED
-from harness.trial import Trial
-from harness.under_load import Offered
+from harness.trials.trial import Trial
+from harness.trials.under_load import Offered
 from harness.validity import WindowFacts, findings, peak
 
 

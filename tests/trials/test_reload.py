@@ -13,9 +13,9 @@ from harness.load.plan import LoadPlan
 from harness.load.result import Key, Recording, write_latency_log
 from harness.load.supervise import LoadResult
 from harness.model import Reload, Window
-from harness.reload_trial import Change, Changer, RoutingTable, reload_figures
 from harness.stats.histogram import Histogram
-from harness.under_load import Offered
+from harness.trials.reload import Change, Changer, RoutingTable, reload_figures
+from harness.trials.under_load import Offered
 from harness.units import NS_PER_MS, NS_PER_S
 
 START = 1_000 * NS_PER_S

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import pytest
 
-from harness.capacity_window import search_capacity
 from harness.load.plan import LoadPlan
 from harness.load.recorder import Recorder
 from harness.load.supervise import LoadResult
 from harness.model import Window
-from harness.trial import Trial
-from harness.under_load import Offered, UnderLoad
+from harness.trials.capacity_window import search_capacity
+from harness.trials.trial import Trial
+from harness.trials.under_load import Offered, UnderLoad
 from harness.units import NS_PER_MS, NS_PER_S
 
 WINDOW = Window(name="capacity", mode="capacity", p99_limit=0.01, probe=1.0)

@@ -10,7 +10,8 @@ from harness.errors import StartError
 from harness.kit.cases import CaseRequest
 from harness.model import JsonObject
 from harness.service import setting_of
-from harness.trial import Trial, describe_start
+from harness.trials.stages import describe_start
+from harness.trials.trial import Trial
 
 _ANSWER_TIMEOUT_S = 30.0
 

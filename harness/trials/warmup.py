@@ -9,7 +9,7 @@ from harness.load.result import read_reports
 from harness.load.supervise import Progress
 from harness.model import Window
 from harness.stats.steady import Steady, assess
-from harness.under_load import UnderLoad
+from harness.trials.under_load import UnderLoad
 
 
 def warm_up(load: UnderLoad) -> None:

@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import figures
-from harness.capacity_window import Searched, search_capacity
 from harness.drivers.base import RunningTarget
 from harness.errors import LoadError
 from harness.model import JsonObject, Window
 from harness.probes.samples import Row
-from harness.trial import (
-    Trial,
-    conformance_after,
-    conformance_before,
-    describe_start,
-    idle_memory,
-    info,
-    rest,
-    sampled,
-)
-from harness.under_load import Offered, UnderLoad, under_load
-from harness.warmup import warm_up
-from harness.window_record import window_record
+from harness.trials.capacity_window import Searched, search_capacity
+from harness.trials.stages import checked_service, conformance_after, info, rest, stop
+from harness.trials.trial import Trial
+from harness.trials.under_load import Offered, UnderLoad, under_load
+from harness.trials.warmup import warm_up
+from harness.trials.window_record import window_record
 
 _AFTER_S = 2.0
 
@@ -30,14 +22,7 @@ _AFTER_S = 2.0
 def measure_load(trial: Trial) -> None:
     """Fills the trial's record. Raises the errors that make the trial a failed one."""
     done: list[Offered | Searched] = []
-    with (
-        trial.bench.driver.start(trial.artifact, trial.launch()) as running,
-        sampled(trial, running) as sampler,
-    ):
-        trial.sampler = sampler
-        describe_start(trial, running)
-        idle_memory(trial, running)
-        conformance_before(trial, running)
+    with checked_service(trial) as running:
         load = under_load(trial, running)
         warm_up(load)
         for window in trial.planned.case.scenario.windows:
@@ -60,15 +45,7 @@ def end_load(trial: Trial, running: RunningTarget) -> None:
         trial.sampler.pss(False)
     conformance_after(trial, running)
     trial.record["info_after"] = info(running.url)
-    trial.tell("stopping")
-    stopped = running.stop()
-    trial.record["stop"] = {
-        "exit_code": stopped.exit_code,
-        "seconds": stopped.seconds,
-        "killed": stopped.killed,
-    }
-    if stopped.killed or stopped.exit_code not in (0, None):
-        trial.note(f"the service {stopped} on SIGTERM; the contract asks for 0")
+    stop(trial, running)
 
 
 def _measure_window(

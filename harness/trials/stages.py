@@ -1,0 +1,147 @@
+"""What the kinds of trial have in common: a service started and described, left idle, checked, and stopped."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from harness.conformance import Verdict, check, check_due
+from harness.drivers.base import RunningTarget
+from harness.errors import ConformanceError, StartError
+from harness.model import JsonObject
+from harness.service import setting_of
+from harness.trials.sampling import sampling
+from harness.trials.trial import Trial
+from harness.verify import cases_for
+
+_INFO_TIMEOUT_S = 10.0
+_IDLE_S = 1.5
+_SHOWN_DIFFERENCES = 5
+
+
+@contextmanager
+def checked_service(trial: Trial) -> Iterator[RunningTarget]:
+    """The trial's service: started, sampled from the start, at rest for a moment, found to keep the contract.
+
+    The sampler is the trial's until the block ends. Raises StartError and ConformanceError.
+    """
+    placement = trial.bench.placement
+    with (
+        trial.bench.driver.start(trial.artifact, trial.launch()) as running,
+        sampling(
+            running,
+            trial.folder / "samples.csv",
+            watched=(*placement.target_cpus, *placement.generator_cpus),
+            cpus=placement.harness_cpus,
+            nice=placement.harness_nice or 0,
+        ) as sampler,
+    ):
+        trial.sampler = sampler
+        describe_start(trial, running)
+        idle_memory(trial, running)
+        conformance_before(trial, running)
+        yield running
+
+
+def describe_start(trial: Trial, running: RunningTarget) -> None:
+    """Notes how the service was started, and what it says of itself."""
+    trial.record["start"] = {
+        "ready_ns": running.ready_ns,
+        "limits": [
+            {"name": limit.name, "asked": limit.asked, "enforced": limit.enforced, "how": limit.how}
+            for limit in running.limits
+        ],
+        "network_mode": running.network_mode,
+        "image_digest": running.image_digest,
+        "pid_missing_because": running.pid_missing_because,
+        "content_hash": trial.artifact.content_hash,
+    }
+    trial.record["info"] = info(running.url)
+
+
+def info(url: str) -> JsonObject | None:
+    """The service's own account of itself; None when it gives none (only the contract's services do)."""
+    try:
+        with urllib.request.urlopen(f"{url}/info", timeout=_INFO_TIMEOUT_S) as answer:
+            value: Any = json.load(answer)
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def conformance_before(trial: Trial, running: RunningTarget) -> None:
+    """The whole pack of cases; a difference ends the trial. Raises ConformanceError."""
+    if not trial.keeps_contract:
+        trial.record["conformance"] = None
+        return
+    trial.tell("conformance before the load")
+    trial.record["conformance"] = {"before": None, "after": None}
+    verdict = _pack(trial, running)
+    trial.due = verdict.due
+    _note_conformance(trial, "before", verdict)
+
+
+def conformance_after(trial: Trial, running: RunningTarget) -> None:
+    """The pack again on the same process, and the second looks that are due by now."""
+    if not trial.keeps_contract:
+        return
+    trial.tell("conformance after the load")
+    second_looks = check_due(running.host, running.port, trial.due)
+    verdict = _pack(trial, running)
+    differences = verdict.differences + second_looks.differences
+    _note_conformance(trial, "after", Verdict(verdict.checked + second_looks.checked, differences))
+
+
+def _pack(trial: Trial, running: RunningTarget) -> Verdict:
+    setting = setting_of(trial.scenario_service)
+    return check(running.host, running.port, cases_for(trial.bench.kit, setting, {}))
+
+
+def _note_conformance(trial: Trial, when: str, verdict: Verdict) -> None:
+    trial.record["conformance"][when] = {
+        "checked": verdict.checked,
+        "differences": [str(d) for d in verdict.differences],
+    }
+    if not verdict.ok:
+        shown = "\n  ".join(str(d) for d in verdict.differences[:_SHOWN_DIFFERENCES])
+        more = len(verdict.differences) - _SHOWN_DIFFERENCES
+        tail = f"\n  and {more} more" if more > 0 else ""
+        raise ConformanceError(f"does not keep the contract {when} the load:\n  {shown}{tail}")
+
+
+def idle_memory(trial: Trial, running: RunningTarget) -> None:
+    """Lets the fresh service rest and marks the span; its memory is read from the samples later."""
+    if trial.sampler is None:
+        return
+    trial.tell("memory when idle")
+    trial.sampler.pss(True)
+    trial.sampler.mark("idle begins")
+    rest(running, _IDLE_S)
+    trial.sampler.mark("idle ends")
+    trial.sampler.pss(False)
+
+
+def rest(running: RunningTarget, seconds: float) -> None:
+    """A span that is measured as such. Raises StartError when the service ends in it."""
+    end_s = time.monotonic() + seconds
+    while (left_s := end_s - time.monotonic()) > 0:
+        time.sleep(min(0.1, left_s))
+        if not running.is_alive():
+            raise StartError(f"the service ended by itself:\n{running.log_tail()}")
+
+
+def stop(trial: Trial, running: RunningTarget) -> None:
+    """Ends the service as the contract says, and notes how it went."""
+    trial.tell("stopping")
+    stopped = running.stop()
+    trial.record["stop"] = {
+        "exit_code": stopped.exit_code,
+        "seconds": stopped.seconds,
+        "killed": stopped.killed,
+    }
+    if stopped.killed or stopped.exit_code not in (0, None):
+        trial.note(f"the service {stopped} on SIGTERM; the contract asks for 0")
