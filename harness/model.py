@@ -79,9 +79,13 @@ class Toolchain(FileModel):
 class ProcessSpec(FileModel):
     """How the `process` driver builds and runs a target."""
 
-    build: tuple[tuple[str, ...], ...] = Field((), description="commands, run in the target's folder")
+    build: tuple[tuple[str, ...], ...] = Field(
+        (), description="commands, run in the target's folder; {build} is the folder to build into"
+    )
     sources: tuple[str, ...] = Field((), description="glob patterns of what the build depends on")
-    run: tuple[str, ...] = Field(description="the service's command line")
+    run: tuple[str, ...] = Field(
+        description="the service's command line; may also use {bind} {port} {cpus}, as the service is told"
+    )
 
 
 class DockerSpec(FileModel):
@@ -91,7 +95,9 @@ class DockerSpec(FileModel):
     context: str = "."
     image: str | None = None
     build_args: dict[str, EnvText] = Field(default_factory=dict)
-    run: tuple[str, ...] = Field((), description="command line in place of the image's own")
+    run: tuple[str, ...] = Field(
+        (), description="command line in place of the image's own; may use {bind} {port} {cpus}"
+    )
 
 
 class Tuning(FileModel):

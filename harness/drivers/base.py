@@ -41,13 +41,13 @@ class ToolchainUsed:
 class Artifact:
     """A built target, ready to start any number of times.
 
-    The process driver fills `command` and `exports`, the docker driver `image` and `image_digest`.
-    `build_s` is None when an earlier build with the same content hash was taken.
+    The process driver fills `values` (what its command's placeholders stand for) and `exports`, the docker driver
+    `image` and `image_digest`. `build_s` is None when an earlier build with the same content hash was taken.
     """
 
     target: TargetSpec
     content_hash: str
-    command: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
     exports: Mapping[str, str] = field(default_factory=dict)
     toolchains: tuple[ToolchainUsed, ...] = ()
     image: str | None = None

@@ -17,7 +17,7 @@ from typing import TextIO
 from harness.drivers.base import Artifact, OnLine, ToolchainUsed
 from harness.drivers.content import content_hash, matching_files
 from harness.drivers.owner import Owner, marks
-from harness.drivers.placeholders import fill
+from harness.drivers.placeholders import check_at_start, fill
 from harness.drivers.supervised import Command, Supervised
 from harness.drivers.toolchain import Found, Missing, find
 from harness.errors import BuildError, StartError, ToolchainMissing, UsageError
@@ -54,13 +54,14 @@ def build(target: TargetSpec, builds_folder: Path, on_line: OnLine) -> Artifact:
     }
     exports = {name: text for t in tools for name, text in t.exports.items()}
     commands = tuple(fill(argv, values, f"target {target.id}, process.build") for argv in spec.build)
+    check_at_start(spec.run, values, f"target {target.id}, process.run")
     job = _Job(target, commands, {**os.environ, **exports}, output, on_line)
     with _locked(output.with_suffix(".lock"), on_line):
         build_s = job.run_unless_done() if commands else None
     return Artifact(
         target=target,
         content_hash=digest,
-        command=fill(spec.run, values, f"target {target.id}, process.run"),
+        values=values,
         exports=exports,
         toolchains=tuple(ToolchainUsed(t.command, t.path, t.version) for t in tools),
         build_s=build_s,

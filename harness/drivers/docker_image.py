@@ -10,6 +10,7 @@ from harness.drivers.build import TAIL_LINES, tail
 from harness.drivers.content import content_hash
 from harness.drivers.docker_engine import Engine, EngineRefused, context_files
 from harness.drivers.docker_terms import ImageBuild
+from harness.drivers.placeholders import check_at_start
 from harness.errors import BuildError, UsageError
 from harness.model import DockerSpec, TargetSpec
 
@@ -25,6 +26,7 @@ def prepare_image(engine: Engine, target: TargetSpec, logs_folder: Path, on_line
     spec = target.docker
     if spec is None or (spec.dockerfile is None) == (spec.image is None):
         raise UsageError(f"target {target.id} needs a `docker` section with either `dockerfile` or `image`")
+    check_at_start(spec.run, {}, f"target {target.id}, docker.run")
     if spec.image is not None:
         return _ready_made(engine, target, spec.image, on_line)
     return _built(engine, target, spec, logs_folder, on_line)

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.drivers.base import Artifact, LaunchSettings, Limit
 from harness.drivers.docker_terms import ContainerOptions, Facts
 from harness.drivers.owner import Owner
+from harness.drivers.placeholders import fill_at_start
 from harness.drivers.readiness import free_port, port_in_use
 from harness.errors import StartError
 from harness.model import TargetSpec
@@ -49,18 +50,24 @@ class Launch:
         if not self.facts.on_this_host:
             outside = LOOPBACK if self.facts.address.startswith("unix:") else EVERYWHERE
             bind, port, published = EVERYWHERE, PORT_INSIDE, (outside, PORT_INSIDE, self.port)
+        environment = {
+            **self.target.environment,
+            **self.settings.environment,
+            **{variable: inside for variable, (_, inside) in self.files.items()},
+            "BIND": bind,
+            "PORT": str(port),
+        }
         mounted = self.files.values() if self.facts.on_this_host else ()
         return ContainerOptions(
             image=self.artifact.image,
             name=f"bench-{self.target.id.replace('+', '-')}-{uuid.uuid4().hex[:8]}",
-            command=self.target.docker.run if self.target.docker else (),
-            environment={
-                **self.target.environment,
-                **self.settings.environment,
-                **{variable: inside for variable, (_, inside) in self.files.items()},
-                "BIND": bind,
-                "PORT": str(port),
-            },
+            command=fill_at_start(
+                self.target.docker.run if self.target.docker else (),
+                {},
+                environment,
+                f"target {self.target.id}, docker.run",
+            ),
+            environment=environment,
             labels={
                 RUN_LABEL: self.settings.run_id,
                 OWNER_LABEL: str(Owner.current()),

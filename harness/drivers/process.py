@@ -24,6 +24,7 @@ from harness.drivers.base import (
 from harness.drivers.build import build, tail
 from harness.drivers.cgroups import MemoryGroup, Refusal, leftover_groups, make_memory_group
 from harness.drivers.owner import MarkedProcess, Owner, marked_processes, marks
+from harness.drivers.placeholders import fill_at_start
 from harness.drivers.readiness import LOG_LINES, failed_start, free_port, port_in_use, wait_until_ready
 from harness.drivers.supervised import Command, Supervised
 from harness.errors import StartError
@@ -74,10 +75,13 @@ class ProcessDriver:
         if port_in_use(HOST, port):
             raise StartError(f"{artifact.target.id}: port {port} is in use; stop what listens there")
         group = self._memory_group(settings)
+        environment = self._environment(artifact, settings, port)
+        assert artifact.target.process is not None
+        where = f"target {artifact.target.id}, process.run"
         command = Command(
-            argv=artifact.command,
+            argv=fill_at_start(artifact.target.process.run, artifact.values, environment, where),
             cwd=artifact.target.folder,
-            environment=self._environment(artifact, settings, port),
+            environment=environment,
             log_path=settings.log_path,
             cpus=settings.cpus,
             nofile=settings.nofile,

@@ -45,8 +45,8 @@ def test_an_unchanged_target_is_built_once(compiled: TargetSpec, tmp_path: Path)
     again = made(compiled, tmp_path)
     assert first.build_s is not None
     assert again.build_s is None
-    assert first.command == again.command
-    assert Path(first.command[0]).read_text() == "yes"
+    assert first.values == again.values
+    assert Path(first.values["build"], "made").read_text() == "yes"
     assert lines[-1] == "compiling"
     assert first.build_log is not None
     assert "compiling" in first.build_log.read_text()
@@ -72,8 +72,8 @@ def test_a_change_builds_anew(change: str, compiled: TargetSpec, tmp_path: Path)
             assert compiled.process is not None
             compiled = with_build(compiled, *compiled.process.build, ("true",))
         case "lost output":
-            Path(first.command[0]).unlink()
-            Path(first.command[0]).parent.rmdir()
+            Path(first.values["build"], "made").unlink()
+            Path(first.values["build"]).rmdir()
     assert made(compiled, tmp_path).build_s is not None
 
 
@@ -112,6 +112,9 @@ def test_bad_manifests_are_explained(compiled: TargetSpec, tmp_path: Path) -> No
         UsageError, match=r"process.build: unknown placeholder \{biuld\} \(known are \{build\}"
     ):
         made(with_build(compiled, ("cc", "{biuld}")), tmp_path)
+    unknown = ProcessSpec(run=("serve", "{prot}"))
+    with pytest.raises(UsageError, match=r"process.run: unknown placeholder \{prot\} .*\{port\}"):
+        made(compiled.model_copy(update={"process": unknown}), tmp_path)
     with pytest.raises(BuildError, match=r"cannot execute no-such-compiler"):
         made(with_build(compiled, ("no-such-compiler",)), tmp_path)
     with pytest.raises(UsageError, match=r"tiny has no `process` section"):

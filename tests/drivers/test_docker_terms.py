@@ -14,7 +14,7 @@ from harness.drivers.base import Artifact, LaunchSettings
 from harness.drivers.docker_launch import plan_launch
 from harness.drivers.docker_terms import Facts, facts_of
 from harness.errors import StartError
-from harness.model import TargetSpec
+from harness.model import DockerSpec, TargetSpec
 
 LOCAL = {
     "ServerVersion": "28.2",
@@ -101,6 +101,15 @@ def test_elsewhere_a_port_is_published_and_files_are_copied(
     assert (options.environment["BIND"], options.environment["PORT"]) == ("0.0.0.0", "8080")
     assert options.folders == {}
     assert launch.copies == {"/bench/files/0/routes.json": routes}
+
+
+def test_a_command_line_is_told_where_to_listen_and_on_how_many_cores(
+    artifact: Artifact, make_settings: Callable[..., LaunchSettings]
+) -> None:
+    docker = DockerSpec(image="other", run=("serve", "--port={port}", "--on", "{bind}", "--threads={cpus}"))
+    told = replace(artifact, target=artifact.target.model_copy(update={"docker": docker}))
+    launch = plan_launch(facts("ssh://me@far"), told, make_settings(environment={"CPUS": "4"}))
+    assert launch.options().command == ("serve", "--port=8080", "--on", "0.0.0.0", "--threads=4")
 
 
 def test_limits_an_engine_cannot_hold_are_said_so(

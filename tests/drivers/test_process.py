@@ -123,6 +123,18 @@ def test_a_command_that_does_not_exist_is_named(launch: Any, target: TargetSpec)
         pass
 
 
+def test_a_command_line_may_say_where_to_listen_and_on_how_many_cores(
+    launch: Any, target: TargetSpec, eye: Any
+) -> None:
+    """As a program needs it that reads no environment."""
+    assert target.process is not None
+    told = ("env", "-u", "PORT", "PORT={port}", "TOLD={bind}:{port} {cpus} {{x}}")
+    run = (*told, *target.process.run)
+    by_command = target.model_copy(update={"process": target.process.model_copy(update={"run": run})})
+    with launch(by_command, environment={"CPUS": "2"}) as running:
+        assert eye.info(running)["environment"]["TOLD"] == f"127.0.0.1:{running.port} 2 {{x}}"
+
+
 def test_a_port_in_use_is_named(launch: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
