@@ -230,28 +230,32 @@ def _manifest(driver: str, placement: Placement) -> Callable[[Mapping[str, Artif
 def verify_targets(
     targets: Sequence[TargetSpec], driver_name: str, case_files: list[Path], progress: Progress
 ) -> tuple[list[Report], dict[str, str]]:
-    """(reports, skipped with reasons) of the targets that can be built here."""
+    """(reports, skipped with reasons) of the targets that can be built here.
+
+    A target that does not start has a report that says so, and the others are still checked.
+    """
     kit = Kit.make(case_files or None)
     _, driver, note = choose_driver(driver_name)
     if note:
         progress.warn(note)
     artifacts, skipped = prepare(targets, driver, progress)
     run_id = new_run_id()
-    workspace = BUILDS / "verify" / run_id
-    kit.write(workspace)
     reports = []
-    for artifact in artifacts.values():
+    with tempfile.TemporaryDirectory(prefix=f"verify-{run_id}-", dir=BUILDS) as name:
+        workspace = Path(name)
+        workspace.chmod(0o755)  # the user of a container reads its files there
+        kit.write(workspace)
+        for artifact in artifacts.values():
+            target = artifact.target.id
 
-        def on_group(
-            group: str, checked: int, found: Sequence[object], name: str = artifact.target.id
-        ) -> None:
-            progress.line(f"{name}: {group}: {checked} cases, {len(found)} differ")
+            def on_group(group: str, checked: int, found: Sequence[object], target: str = target) -> None:
+                progress.line(f"{target}: {group}: {checked} cases, {len(found)} differ")
 
-        progress.live(f"{artifact.target.id}: conformance")
-        try:
-            reports.append(verify_target(driver, artifact, kit, workspace, run_id, on_group))
-        except StartError as error:
-            raise StartError(f"{artifact.target.id} did not start: {error}") from error
+            progress.live(f"{target}: conformance")
+            try:
+                reports.append(verify_target(driver, artifact, kit, workspace, run_id, on_group))
+            except StartError as error:
+                reports.append(Report(target, 0, (), str(error)))
     return reports, skipped
 
 

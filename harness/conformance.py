@@ -6,8 +6,6 @@ Used before and after every load on the very process that is measured, and by `h
 from __future__ import annotations
 
 import http.client
-import json
-import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,10 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from harness.kit.cases import TITLES, ReadyCase, ReadyRequest
+from harness.kit.cases import TITLES, ReadyCase, ReadyRequest, parse_json
+from harness.wire import Answer, Connection
 
 _PARALLEL = 8
 _SHOWN_CHARACTERS = 200
+_HEADERS_OF_STATUS = {401: (("www-authenticate", "bearer"),), 503: (("retry-after", ""),)}
+"""What an answer of that status must carry, whatever else the case expects."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,6 @@ class Verdict:
         return not self.differences
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    closed: bool
-
-
 def check(host: str, port: int, cases: Sequence[ReadyCase], timeout_s: float = 10.0) -> Verdict:
     """Runs the cases, several at a time; those that send at once run alone, after the others."""
     alone = [c for c in cases if c.concurrent > 1]
@@ -96,35 +89,31 @@ def _run(host: str, port: int, case: ReadyCase, timeout_s: float) -> Difference 
 def _run_requests(
     host: str, port: int, case: ReadyCase, requests: Sequence[ReadyRequest], timeout_s: float
 ) -> Difference | None:
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
-        for number, request in enumerate(requests, start=1):
-            answer = send(connection, request)
-            wrong = compare(request, answer)
-            if wrong is None and answer.closed and number < len(requests):
-                wrong = ("a connection that stays open", f"closed after status {answer.status}")
-            if wrong:
-                which = f"request {number}: " if len(requests) > 1 else ""
-                return Difference(case.name, case.setting, which + wrong[0], wrong[1])
+        with Connection(host, port, timeout_s) as connection:
+            for number, request in enumerate(requests, start=1):
+                answer = connection.exchange(request)
+                wrong = compare(request, answer)
+                if wrong is None and answer.closed and number < len(requests):
+                    wrong = ("a connection that stays open", f"closed after status {answer.status}")
+                if wrong:
+                    which = f"request {number}: " if len(requests) > 1 else ""
+                    return Difference(case.name, case.setting, which + wrong[0], wrong[1])
     except (OSError, http.client.HTTPException) as error:
         expected = (
             f"status {_join(requests[0].statuses)}" if len(requests) == 1 else "an answer to each request"
         )
         return Difference(case.name, case.setting, expected, f"no answer ({type(error).__name__}: {error})")
-    finally:
-        connection.close()
     return None
 
 
 def _run_concurrently(host: str, port: int, case: ReadyCase, timeout_s: float) -> Difference | None:
     def one(_: int) -> str | int:
-        connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
         try:
-            return send(connection, case.requests[0]).status
+            with Connection(host, port, timeout_s) as connection:
+                return connection.exchange(case.requests[0]).status
         except (OSError, http.client.HTTPException) as error:
             return type(error).__name__
-        finally:
-            connection.close()
 
     with ThreadPoolExecutor(case.concurrent) as pool:
         got = Counter(pool.map(one, range(case.concurrent)))
@@ -135,53 +124,20 @@ def _run_concurrently(host: str, port: int, case: ReadyCase, timeout_s: float) -
     return Difference(case.name, case.setting, f"{wanted} of {case.concurrent} sent at once", found)
 
 
-def send(connection: http.client.HTTPConnection, request: ReadyRequest) -> Answer:
-    """One exchange, headers exactly as given. An answer that comes before the body is all sent counts."""
-    connection.putrequest(request.method, request.target, skip_accept_encoding=True)
-    for name, value in request.headers:
-        connection.putheader(name, value)
-    bodiless = request.method in ("GET", "HEAD") and not request.body
-    if request.chunked:
-        connection.putheader("Transfer-Encoding", "chunked")
-    elif not bodiless:
-        connection.putheader("Content-Length", str(len(request.body)))
-    try:
-        connection.endheaders()
-        if connection.sock is not None:
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if request.chunked:
-            _send_chunked(connection, request.body)
-        elif request.body:
-            connection.send(request.body)
-    except (BrokenPipeError, ConnectionResetError):
-        pass
-    response = connection.getresponse()
-    body = response.read()
-    headers = {k.lower(): v for k, v in response.getheaders()}
-    return Answer(response.status, headers, body, response.will_close)
-
-
-def _send_chunked(connection: http.client.HTTPConnection, body: bytes) -> None:
-    for start in range(0, len(body), 1_000):
-        piece = body[start : start + 1_000]
-        connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
-    connection.send(b"0\r\n\r\n")
-
-
 def compare(request: ReadyRequest, answer: Answer) -> tuple[str, str] | None:
     """None when the answer is as expected, else (expected, got)."""
     if answer.status not in request.statuses:
         return f"status {_join(request.statuses)}", f"status {answer.status} {_shown(answer.body)}"
-    for name, text in request.answer_headers:
+    for name, text in (*request.answer_headers, *_HEADERS_OF_STATUS.get(answer.status, ())):
         value = answer.headers.get(name)
         if value is None or text.lower() not in value.lower():
             return f"header {name}: …{text}…", "no such header" if value is None else f"{name}: {value}"
     if answer.status >= 400:
         return _compare_problem(answer) if request.method != "HEAD" else None
-    if request.answer is None and request.answer_route is None:
+    if answer.status != 200 or (request.answer is None and request.answer_route is None):
         return None
     try:
-        got = json.loads(answer.body)
+        got = parse_json(answer.body)
     except ValueError:
         return "a JSON body", _shown(answer.body)
     if request.answer is not None:
@@ -200,7 +156,7 @@ def _compare_problem(answer: Answer) -> tuple[str, str] | None:
     if kind != "application/problem+json":
         return "content type application/problem+json", kind or "none"
     try:
-        body = json.loads(answer.body)
+        body = parse_json(answer.body)
     except ValueError:
         return "a problem document (RFC 9457)", _shown(answer.body)
     title = TITLES.get(answer.status)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.conformance import compare, send
+from harness.conformance import compare
 from harness.errors import ConformanceError, LoadError, UsageError
 from harness.kit.cases import CaseMaker, CaseRequest, ReadyRequest
 from harness.kit.keys import KeyRing
@@ -17,6 +17,7 @@ from harness.kit.messages import Message
 from harness.kit.tokens import TokenRecipe, make_token
 from harness.load.pool import PoolBuilder, RequestPool
 from harness.model import RequestSpec, Scenario
+from harness.wire import Connection
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
@@ -60,21 +61,19 @@ def prime(host: str, port: int, kit: Kit, scenario: Scenario, timeout_s: float =
     """
     maker = kit.maker
     setting = "none" if scenario.algorithm == "none" else scenario.algorithm.lower()
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    requests = [(m, _ready(maker, m, setting)) for m in kit.messages[: scenario.traffic.messages]]
     try:
-        requests = [(m, _ready(maker, m, setting)) for m in kit.messages[: scenario.traffic.messages]]
-        answers = [PrimedAnswer(message, _asked(connection, request)) for message, request in requests]
-        again = [_asked(connection, request) for _, request in requests[:_ASKED_AGAIN]]
+        with Connection(host, port, timeout_s) as connection:
+            answers = [PrimedAnswer(message, _asked(connection, request)) for message, request in requests]
+            again = [_asked(connection, request) for _, request in requests[:_ASKED_AGAIN]]
     except (OSError, http.client.HTTPException) as error:
         raise LoadError(f"http://{host}:{port} stopped answering: {error}") from error
-    finally:
-        connection.close()
     return Primed(tuple(answers), varies=again != [a.body for a in answers[:_ASKED_AGAIN]])
 
 
-def _asked(connection: http.client.HTTPConnection, request: ReadyRequest) -> bytes:
+def _asked(connection: Connection, request: ReadyRequest) -> bytes:
     """The right answer's body. Raises ConformanceError for a wrong one."""
-    answer = send(connection, request)
+    answer = connection.exchange(request)
     if wrong := compare(request, answer):
         raise ConformanceError(f"{request.target}: expected {wrong[0]}, got {wrong[1]}; nothing was measured")
     return answer.body

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from harness.conformance import Difference, check, check_due
 from harness.drivers.base import Artifact, Driver
-from harness.errors import UsageError
+from harness.errors import StartError, UsageError
 from harness.kit.cases import ReadyCase, Setting
 from harness.kit.kit import SETTINGS, Kit
 from harness.service import Placing, launch_settings, setting_of
@@ -35,15 +35,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Report:
-    """What one target's conformance run showed."""
+    """What one target's conformance run showed; `not_started` is why there was none."""
 
     target: str
     checked: int
     differences: tuple[Difference, ...]
+    not_started: str | None = None
 
     @property
     def ok(self) -> bool:
-        return not self.differences
+        return not self.differences and self.not_started is None
 
 
 def groups(kit: Kit) -> Iterator[Group]:
@@ -77,10 +78,13 @@ def verify_target(
             case=f"verify/{artifact.target.id}",
             log_path=workspace / "logs" / artifact.target.id / f"{number:02d}.log",
         )
-        with driver.start(artifact, settings) as running:
-            cases = cases_for(kit, group.setting, dict(group.service))
-            verdict = check(running.host, running.port, cases)
-            later = check_due(running.host, running.port, verdict.due)
+        cases = cases_for(kit, group.setting, dict(group.service))
+        try:
+            with driver.start(artifact, settings) as running:
+                verdict = check(running.host, running.port, cases)
+                later = check_due(running.host, running.port, verdict.due)
+        except StartError as error:
+            raise StartError(f"{error}\nIt was started with {group}") from None
         found = verdict.differences + later.differences
         checked += verdict.checked
         differences += found

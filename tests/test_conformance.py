@@ -146,6 +146,50 @@ def test_a_second_look_is_due_and_compared() -> None:
     assert "status 401" in later.differences[0].expected
 
 
+ODD_REQUESTS = [
+    CaseRequest(headers={"X-Odd": "snow ☃"}),
+    CaseRequest(headers={"X-Odd": "one\ntwo"}),
+    CaseRequest(path="/v1/messages/a b"),
+    CaseRequest(topic="ordérs"),
+    CaseRequest(method="PO ST"),
+    CaseRequest(body="{{"),
+    CaseRequest(body="[]"),
+    CaseRequest(remove=("id", "priority")),
+    CaseRequest(body="[" * 100_000),
+    CaseRequest(message={"id": "\ud800"}),
+]
+
+
+@pytest.mark.parametrize("request_", ODD_REQUESTS, ids=range(len(ODD_REQUESTS)))
+def test_whatever_a_case_sends_the_answer_is_compared(request_: CaseRequest) -> None:
+    """An answer, or none: never an error of the harness."""
+    expecting = request_.model_copy(update={"expect": Expect(status=418)})
+    found = differences(lambda *_: problem(400), ready(request=expecting))
+    assert found[0].expected == "status 418"
+
+
+def test_of_several_statuses_each_is_checked_as_if_it_were_the_only_one() -> None:
+    case = ready(request=CaseRequest(expect=Expect(status=(200, 401))))
+    assert differences(right_answer, case) == ()
+    assert differences(lambda *_: problem(401), case) == ()
+    wrong = differences(spoil(lambda a: a["route"].update(partition=99)), case)
+    assert "route.partition" in wrong[0].expected
+    bare = (401, {"Content-Type": "application/problem+json"}, problem(401)[2])
+    assert "www-authenticate" in differences(lambda *_: bare, case)[0].expected
+
+
+def test_integers_of_any_length_are_compared_as_doubles() -> None:
+    text = (
+        '{"id":"a","type":"t","priority":4,"region":"eu-west","attributes":{},"payload":1' + "0" * 5000 + "}"
+    )
+
+    def answer(path: str, body: bytes) -> Answer:
+        known = right_answer(path, body.replace(b"1" + b"0" * 5000, b"7"))[2]
+        return 200, {"Content-Type": "application/json"}, known.replace(b'"payload": 7', b'"payload": 1e5000')
+
+    assert differences(answer, ready(request=CaseRequest(body=text))) == ()
+
+
 def test_no_answer_is_a_difference_and_not_a_crash() -> None:
     with serving(right_answer) as port:
         pass

@@ -42,13 +42,21 @@ def verify(
             )
     code, reasons = ExitCode.DONE, []
     for report in reports:
+        if report.not_started is not None:
+            out.print(f"{report.target}: did not start", highlight=False)
+            code = worst(code, ExitCode.INFRASTRUCTURE)
+            reasons.append(f"{report.target} did not start: {report.not_started}")
+            continue
         mark = "keeps the contract" if report.ok else f"differs in {len(report.differences)}"
         out.print(f"{report.target}: {report.checked} cases, {mark}", highlight=False)
         for difference in report.differences:
             out.print(f"  {difference}", highlight=False, markup=False)
         if not report.ok:
             code = worst(code, ExitCode.BROKEN_PROMISE)
-            reasons.append(f"{report.target} differs from the contract in {len(report.differences)} cases")
+            count = len(report.differences)
+            reasons.append(
+                f"{report.target} differs from the contract in {count} case{'s' if count > 1 else ''}"
+            )
     if target and skipped:
         code = worst(code, ExitCode.TOO_FEW_TRIALS)
         reasons += [f"{name} was asked for but is not here: {why}" for name, why in skipped.items()]

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from harness.errors import UsageError
 from harness.kit.keys import KeyRing
 from harness.kit.routing import Table, route
 from harness.kit.tokens import AUDIENCE, ISSUER, TokenRecipe, make_token
@@ -36,6 +37,13 @@ _STANDARD_MESSAGE: dict[str, Any] = {
     "payload": {"text": "hello", "number": 17, "list": [1, 2, 3]},
 }
 STANDARD_TOPIC = "orders.shop.created"
+_MOST_DIGITS = 300
+"""Longer integers are read as doubles, which is how numbers are compared; Python refuses the longest."""
+
+
+def _is_base64(text: str) -> str:
+    base64.b64decode(text, validate=True)
+    return text
 
 
 class Expect(FileModel):
@@ -73,7 +81,7 @@ class CaseRequest(FileModel):
     message: JsonObject = Field(default_factory=dict, description="members to set on the standard message")
     remove: tuple[str, ...] = Field((), description="members to take away from it")
     body: str | None = Field(None, description="the body's text in place of the message")
-    body_base64: str | None = None
+    body_base64: Annotated[str, AfterValidator(_is_base64)] | None = None
     body_bytes: int | None = Field(None, description="the message is padded to exactly so many bytes")
     body_repeat: tuple[tuple[str, int], ...] = Field((), description="the body as (text, times) pieces")
     header_padding_bytes: int = Field(
@@ -128,6 +136,13 @@ class CaseFile(FileModel):
     schema_version: Literal[1] = Field(alias="schema")
     cases: tuple[CaseSpec, ...]
 
+    @field_validator("cases")
+    @classmethod
+    def _some(cls, cases: tuple[CaseSpec, ...]) -> tuple[CaseSpec, ...]:
+        if not cases:
+            raise ValueError("there is no case in it")
+        return cases
+
 
 @dataclass(frozen=True)
 class ReadyRequest:
@@ -168,7 +183,10 @@ class CaseMaker:
     clock: Callable[[], float] = time.time
 
     def make(self, spec: CaseSpec, setting: Setting) -> ReadyCase:
-        requests = tuple(self.request(r, setting) for r in spec.all_requests)
+        try:
+            requests = tuple(self.request(r, setting) for r in spec.all_requests)
+        except UsageError as error:
+            raise UsageError(f"case {spec.name}: {error}") from None
         later = None
         if spec.later:
             changed = spec.all_requests[0].model_copy(update={"expect": spec.later.expect})
@@ -216,11 +234,11 @@ class CaseMaker:
     def _expectation(self, spec: CaseRequest, ready: ReadyRequest) -> ReadyRequest:
         headers = dict(spec.expect.headers)
         answer = spec.expect.body
-        if 401 in spec.expect.statuses:
+        if spec.expect.statuses == (401,):
             headers.setdefault("www-authenticate", "Bearer")
-        if 503 in spec.expect.statuses:
+        if spec.expect.statuses == (503,):
             headers.setdefault("retry-after", "")
-        if spec.expect.statuses == (200,) and answer is None and ready.target.startswith("/v1/messages/"):
+        if 200 in spec.expect.statuses and answer is None and ready.target.startswith("/v1/messages/"):
             answer = self._echo(ready)
         return ReadyRequest(
             **{
@@ -233,9 +251,21 @@ class CaseMaker:
         )
 
     def _echo(self, ready: ReadyRequest) -> Any:
-        message = json.loads(ready.body)
+        """The answer to a message; None for what is none, of which only the status can be expected."""
         topic = ready.target.removeprefix("/v1/messages/").split("?")[0]
-        return {"route": route(self.table, topic, message), "message": message}
+        try:
+            message = parse_json(ready.body)
+            return {"route": route(self.table, topic, message), "message": message}
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return None
+
+
+def parse_json(text: bytes) -> Any:
+    """JSON, whose integers may have any number of digits. Raises ValueError, for too deep a nesting too."""
+    try:
+        return json.loads(text, parse_int=lambda t: int(t) if len(t) < _MOST_DIGITS else float(t))
+    except RecursionError:
+        raise ValueError("nested too deep for this reader") from None
 
 
 def _body(spec: CaseRequest) -> bytes:
@@ -244,15 +274,21 @@ def _body(spec: CaseRequest) -> bytes:
     if spec.body is not None:
         return spec.body.encode("utf-8", "surrogatepass")
     if spec.body_base64 is not None:
-        return base64.b64decode(spec.body_base64)
+        return base64.b64decode(spec.body_base64, validate=True)
     message = {k: v for k, v in (_STANDARD_MESSAGE | spec.message).items() if k not in spec.remove}
-    text = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
     if spec.body_bytes is not None:
         message["payload"] = {"pad": ""}
-        bare = len(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode())
+        bare = len(_json(message))
+        if bare > spec.body_bytes:
+            raise UsageError(
+                f"body_bytes: {spec.body_bytes} is too few: this message has {bare} bytes without padding"
+            )
         message["payload"] = {"pad": "p" * (spec.body_bytes - bare)}
-        text = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
-    return text
+    return _json(message)
+
+
+def _json(message: JsonObject) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def service_environment(setting: Setting) -> dict[str, str]:

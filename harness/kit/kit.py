@@ -132,7 +132,7 @@ def _case_json(case: ReadyCase) -> dict[str, Any]:
 
 def _request_json(request: ReadyRequest) -> dict[str, Any]:
     expect: dict[str, Any] = {"status": list(request.statuses), "headers": dict(request.answer_headers)}
-    if request.answer is not None:
+    if request.answer is not None and request.statuses == (200,):
         expect["json"] = request.answer
     if request.answer_route is not None:
         expect["route"] = request.answer_route

@@ -34,10 +34,13 @@ Mutation = Literal[
 ]
 
 
+KeyName = Literal["primary", "foreign", "other-type", "ec-1", "ec-2", "rsa-1", "foreign-ec", "foreign-rsa"]
+
+
 class TokenRecipe(FileModel):
     """How a token differs from the valid one; every member is optional."""
 
-    key: str = Field("primary", description="primary, foreign, other-type, or a key's name: ec-1 ec-2 rsa-1")
+    key: KeyName = Field("primary", description="who signs: by the part it plays, or by its name")
     sign: Literal["normal", "none", "hmac-public-key"] = "normal"
     alg: str | None = Field(None, description="`alg` in the header; the key's own where not given")
     kid: str | None = Field(None, description="`kid` in the header; the key's own where not given")

@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from harness.kit.cases import CaseSpec
+from harness.config import ConfigError
+from harness.errors import UsageError
+from harness.kit.cases import CaseRequest, CaseSpec
 from harness.kit.keys import KeyRing
 from harness.kit.kit import CONTRACT, Kit
 from harness.kit.messages import BODY_BYTES, BODY_TOLERANCE_BYTES, make_messages
@@ -190,3 +192,32 @@ def test_every_case_of_the_contract_has_a_name_of_its_own_and_can_be_made() -> N
 def test_a_case_says_either_request_or_requests() -> None:
     with pytest.raises(ValueError, match="either"):
         CaseSpec.model_validate({"name": "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cases: []", "2: cases: there is no case in it"),
+        (
+            "cases:\n  - {name: a, request: {body_base64: '%%'}}",
+            "3: cases.0.request.body_base64: Only base64",
+        ),
+        (
+            "cases:\n  - {name: a, request: {token: {key: mine}}}",
+            "cases.0.request.token.key: Input should be",
+        ),
+        ("cases:\n  - {name: a, request: {tokn: x}}", "did you mean 'token'"),
+    ],
+)
+def test_a_wrong_case_file_is_told_with_line_and_key(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"schema: 1\n{text}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        Kit.make([path])
+    assert words in str(caught.value)
+
+
+def test_a_size_that_the_message_exceeds_is_told_with_the_case() -> None:
+    spec = CaseSpec(name="small", request=CaseRequest(body_bytes=10))
+    with pytest.raises(UsageError, match="case small: body_bytes: 10 is too few"):
+        Kit.make().maker.make(spec, "es256")
