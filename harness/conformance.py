@@ -57,9 +57,9 @@ class Verdict:
 
 
 def check(host: str, port: int, cases: Sequence[ReadyCase], timeout_s: float = 10.0) -> Verdict:
-    """Runs the cases, several at a time; those that send at once run alone, after the others."""
+    """Runs the cases, several at a time: those with a token that soon expires first, those that send at once alone."""
     alone = [c for c in cases if c.concurrent > 1]
-    side_by_side = [c for c in cases if c.concurrent == 1]
+    side_by_side = sorted((c for c in cases if c.concurrent == 1), key=lambda c: c.later is None)
     with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="conformance") as pool:
         outcomes = list(pool.map(lambda c: _run(host, port, c, timeout_s), side_by_side))
     outcomes += [_run_concurrently(host, port, c, timeout_s) for c in alone]

@@ -82,7 +82,9 @@ class ProcessSpec(FileModel):
     build: tuple[tuple[str, ...], ...] = Field(
         (), description="commands, run in the target's folder; {build} is the folder to build into"
     )
-    sources: tuple[str, ...] = Field((), description="glob patterns of what the build depends on")
+    sources: tuple[str, ...] = Field(
+        (), description="glob patterns of what the service depends on (all files)"
+    )
     run: tuple[str, ...] = Field(
         description="the service's command line; may also use {bind} {port} {cpus}, as the service is told"
     )

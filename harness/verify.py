@@ -78,15 +78,15 @@ def verify_target(
             case=f"verify/{artifact.target.id}",
             log_path=workspace / "logs" / artifact.target.id / f"{number:02d}.log",
         )
-        cases = cases_for(kit, group.setting, dict(group.service))
         try:
             with driver.start(artifact, settings) as running:
+                cases = cases_for(kit, group.setting, dict(group.service))  # now: some tokens last seconds
                 verdict = check(running.host, running.port, cases)
                 later = check_due(running.host, running.port, verdict.due)
         except StartError as error:
             raise StartError(f"{error}\nIt was started with {group}") from None
         found = verdict.differences + later.differences
-        checked += verdict.checked
+        checked += verdict.checked + later.checked
         differences += found
         on_group(str(group), verdict.checked, found)
     return Report(artifact.target.id, checked, tuple(differences))
@@ -104,7 +104,7 @@ def verify_running(url: str, kit: Kit) -> Report:
     setting = _setting_in_use(url)
     verdict = check(host, port, cases_for(kit, setting, {}))
     later = check_due(host, port, verdict.due)
-    return Report(url, verdict.checked, verdict.differences + later.differences)
+    return Report(url, verdict.checked + later.checked, verdict.differences + later.differences)
 
 
 def _setting_in_use(url: str) -> Setting:

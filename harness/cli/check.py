@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,11 @@ import typer
 from harness.catalogue import ROOT, all_targets
 from harness.cli.ending import err, finish, out
 from harness.cli.options import RESULTS, DriverName, DriverOption, Quiet, Targets, Variants, targets_named
+from harness.conformance import Difference
 from harness.errors import ExitCode, worst
 from harness.progress import Progress
+
+_SHOWN_DIFFERENCES = 30
 
 
 def verify(
@@ -27,6 +31,10 @@ def verify(
         list[Path] | None, typer.Option(help="your own cases in place of the contract's (contract/README.md)")
     ] = None,
     results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help=f"show every difference, not the first {_SHOWN_DIFFERENCES} of a target"),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Check that targets keep the contract; no load is offered."""
@@ -49,8 +57,8 @@ def verify(
             continue
         mark = "keeps the contract" if report.ok else f"differs in {len(report.differences)}"
         out.print(f"{report.target}: {report.checked} cases, {mark}", highlight=False)
-        for difference in report.differences:
-            out.print(f"  {difference}", highlight=False, markup=False)
+        for line in _lines(report.differences, everything=everything):
+            out.print(f"  {line}", highlight=False, markup=False)
         if not report.ok:
             code = worst(code, ExitCode.BROKEN_PROMISE)
             count = len(report.differences)
@@ -61,6 +69,23 @@ def verify(
         code = worst(code, ExitCode.TOO_FEW_TRIALS)
         reasons += [f"{name} was asked for but is not here: {why}" for name, why in skipped.items()]
     finish("verify", results, code, tuple(reasons))
+
+
+def _lines(differences: Sequence[Difference], *, everything: bool) -> list[str]:
+    """A line for each case, whatever number of settings it differs in alike."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for d in differences:
+        alike.setdefault((d.case, d.expected, d.got), []).append(d.setting)
+    lines = [
+        f"{case} [{', '.join(dict.fromkeys(settings))}]: expected {expected}, got {got}"
+        for (case, expected, got), settings in alike.items()
+    ]
+    if everything or len(lines) <= _SHOWN_DIFFERENCES:
+        return lines
+    return [
+        *lines[:_SHOWN_DIFFERENCES],
+        f"and {len(lines) - _SHOWN_DIFFERENCES} more cases; --all shows them",
+    ]
 
 
 def targets() -> None:

@@ -39,7 +39,7 @@ def build(target: TargetSpec, builds_folder: Path, on_line: OnLine) -> Artifact:
     if spec is None:
         raise UsageError(f"target {target.id} has no `process` section in its target.yaml")
     tools = _toolchains(target)
-    files = matching_files(target.folder, spec.sources)
+    files = matching_files(target.folder, spec.sources or ("**/*",))
     if spec.sources and not files:
         raise BuildError(
             f"{target.id}: no file matches its `sources` {list(spec.sources)} in {target.folder}"

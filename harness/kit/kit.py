@@ -59,8 +59,9 @@ class Kit:
         return CaseMaker(self.ring, self.table)
 
     def cases(self, setting: Setting) -> list[ReadyCase]:
-        """Every case of a setting, with tokens made now."""
-        return [self.maker.make(s, setting) for s in self.specs if setting in s.settings]
+        """Every case of a setting, with tokens made now; those that are looked at twice, and so soon expire, last."""
+        chosen = sorted((s for s in self.specs if setting in s.settings), key=lambda s: s.later is not None)
+        return [self.maker.make(s, setting) for s in chosen]
 
     def write(self, folder: Path) -> None:
         """`jwks.json`, `routes.json`, `messages.jsonl` and `cases.json`, as `contract/README.md` says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -91,18 +92,19 @@ def _claims(recipe: TokenRecipe, now_s: float) -> dict[str, Any]:
         "aud": AUDIENCE,
         "sub": f"client-{recipe.serial:05d}",
         "iat": int(now_s),
-        "exp": _number(now_s + recipe.expires_in_s),
+        "exp": _expiry(now_s, recipe.expires_in_s),
         "jti": f"{recipe.serial:08x}",
         "scope": "messages:write",
     }
     if recipe.not_before_in_s is not None:
-        claims["nbf"] = _number(now_s + recipe.not_before_in_s)
+        claims["nbf"] = int(now_s + recipe.not_before_in_s)
     claims |= recipe.claims
     return {k: v for k, v in claims.items() if v is not None}
 
 
-def _number(seconds: float) -> int:
-    return int(seconds)
+def _expiry(now_s: float, in_s: float) -> int:
+    """Whole seconds; a token is good for as long as was asked for at least, and one that has expired has."""
+    return math.ceil(now_s + in_s) if in_s > 0 else int(now_s + in_s)
 
 
 def _encode(value: JsonObject) -> str:

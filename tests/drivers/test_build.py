@@ -52,6 +52,13 @@ def test_an_unchanged_target_is_built_once(compiled: TargetSpec, tmp_path: Path)
     assert "compiling" in first.build_log.read_text()
 
 
+def test_without_sources_every_file_counts(compiled: TargetSpec, tmp_path: Path) -> None:
+    script = compiled.model_copy(update={"process": ProcessSpec(run=("{python}", "{target}/main.src"))})
+    first = made(script, tmp_path)
+    (compiled.folder / "main.src").write_text("two")
+    assert made(script, tmp_path).content_hash != first.content_hash
+
+
 def test_a_variant_with_the_same_build_shares_it(compiled: TargetSpec, tmp_path: Path) -> None:
     made(compiled, tmp_path)
     variant = compiled.model_copy(update={"variant": "big-heap", "environment": {"HEAP": "1"}})
