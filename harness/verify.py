@@ -43,6 +43,11 @@ class Report:
     not_started: str | None = None
 
     @property
+    def cases_that_differ(self) -> set[str]:
+        """By name: a case counts once, in however many settings it differs."""
+        return {d.case for d in self.differences}
+
+    @property
     def ok(self) -> bool:
         return not self.differences and self.not_started is None
 

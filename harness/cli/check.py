@@ -55,13 +55,13 @@ def verify(
             code = worst(code, ExitCode.INFRASTRUCTURE)
             reasons.append(f"{report.target} did not start: {report.not_started}")
             continue
-        mark = "keeps the contract" if report.ok else f"differs in {len(report.differences)}"
+        mark = "keeps the contract" if report.ok else f"differs in {len(report.cases_that_differ)}"
         out.print(f"{report.target}: {report.checked} cases, {mark}", highlight=False)
         for line in _lines(report.differences, everything=everything):
             out.print(f"  {line}", highlight=False, markup=False)
         if not report.ok:
             code = worst(code, ExitCode.BROKEN_PROMISE)
-            count = len(report.differences)
+            count = len(report.cases_that_differ)
             reasons.append(
                 f"{report.target} differs from the contract in {count} case{'s' if count > 1 else ''}"
             )
