@@ -48,6 +48,7 @@ class BenchRequest:
     budget_s: float | None
     quick: bool
     full: bool
+    until_tight: bool
     seed: int
     locustfile: Path | None
     web_port: int | None
@@ -110,6 +111,7 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
                 budget_s=request.budget_s,
                 quick=request.quick,
                 full=request.full,
+                until_tight=request.until_tight,
             ),
             results=request.results,
             workspace=BUILDS,

@@ -10,6 +10,7 @@ from harness.model import Case, PlannedTrial, Scenario, TargetSpec, Window
 
 STANDARD_ROUNDS = 3
 FULL_ROUNDS = 5
+UNTIL_TIGHT_BUDGET_S = 3_600.0
 _OVERHEAD_S = 9.0
 """Start, two packs of conformance cases, priming the answers, drain, stop: about so long beside the load."""
 _OVERHEAD_WINDOW_S = 1.5
@@ -23,7 +24,10 @@ _LATER_SEARCH_PROBES = 3
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """What the user asked for. `budget_s` lets the plan choose rounds and window lengths itself."""
+    """What the user asked for. `budget_s` lets the plan choose rounds and window lengths itself.
+
+    `until_tight`: rounds are added until intervals are narrow; `budget_s` then says when to leave off.
+    """
 
     rounds: int | None = None
     seed: int = 1
@@ -31,6 +35,12 @@ class PlanOptions:
     quick: bool = False
     full: bool = False
     twin: bool = True
+    until_tight: bool = False
+
+    @property
+    def tight_budget_s(self) -> float:
+        """For all rounds together, when rounds are added."""
+        return UNTIL_TIGHT_BUDGET_S if self.budget_s is None else self.budget_s
 
 
 @dataclass(frozen=True)
@@ -58,15 +68,27 @@ def make_plan(scenarios: Sequence[Scenario], targets: Sequence[TargetSpec], opti
     if options.quick:
         return _arrange(scenarios, targets, options.rounds or 1, _QUICK_SCALE, options, twin=False)
     rounds = options.rounds or (FULL_ROUNDS if options.full else STANDARD_ROUNDS)
+    if options.until_tight:
+        rounds = max(2, rounds)  # one trial has no interval
     twin = options.twin and rounds > 1
-    if options.budget_s is None:
-        return _arrange(scenarios, targets, rounds, 1.0, options, twin=twin)
+    if options.budget_s is None or options.until_tight:
+        whole = _arrange(scenarios, targets, rounds, 1.0, options, twin=twin)
+        if options.budget_s is None or whole.estimated_s <= options.budget_s:
+            return whole
     plan = _arrange(scenarios, targets, options.rounds or 1, 0.1, options, twin=False)
     for count, scale in _candidates(options.rounds):
         candidate = _arrange(scenarios, targets, count, scale, options, twin=options.twin and count > 1)
         if candidate.estimated_s <= options.budget_s:
             return candidate
     return plan
+
+
+def with_another_round(
+    plan: Plan, scenarios: Sequence[Scenario], targets: Sequence[TargetSpec], options: PlanOptions
+) -> Plan:
+    """The plan and one round more; what was planned already stays as it is."""
+    twin = any(t.case.twin for t in plan.trials)
+    return _arrange(scenarios, targets, plan.rounds + 1, plan.scale, options, twin=twin)
 
 
 def _candidates(rounds: int | None) -> list[tuple[int, float]]:

@@ -14,10 +14,11 @@ from harness.errors import BuildError, ExitCode, HarnessError, LoadError, Toolch
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, PlannedTrial, Scenario, TargetSpec
-from harness.plan import Plan, PlanOptions, make_plan, repeat
+from harness.plan import Plan, PlanOptions, make_plan, repeat, with_another_round
 from harness.probes.placement import Placement
 from harness.progress import Progress, duration_text
 from harness.store import RunFolder, new_run_id, write_json
+from harness.tight import Width, widest
 from harness.trials.cold_start import measure_cold_start
 from harness.trials.load import measure_load
 from harness.trials.memory import measure_memory
@@ -129,7 +130,13 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
                 document["calibration"] = _calibration(tools.calibrate, keeper, Path(workspace), options)
                 document["notes"] += document["calibration"].get("notes", [])
                 run.write_run(document)
+            began_s = time.monotonic()
             _run_rounds(bench, plan, run, keeper, progress)
+            while options.plan.until_tight and _another_round(options, plan, run, began_s, document):
+                plan = with_another_round(plan, options.scenarios, ready, options.plan)
+                document |= _order(plan)
+                run.write_run(document)
+                _run_rounds(bench, plan, run, keeper, progress, first=plan.rounds)
             document["status"] = "complete"
         except KeyboardInterrupt:
             interrupted = True
@@ -188,14 +195,40 @@ def prepare(
     return artifacts, skipped
 
 
+def _another_round(
+    options: BenchOptions, plan: Plan, run: RunFolder, began_s: float, document: JsonObject
+) -> bool:
+    """Whether intervals are still too wide and the budget allows for another round; notes what was found."""
+    found = widest(run.trials())
+    used_s = time.monotonic() - began_s
+    is_affordable = used_s + used_s / plan.rounds <= options.plan.tight_budget_s
+    document["tightness"] = _tightness(found, plan.rounds)
+    if found is None or found.is_tight:
+        return False
+    if not is_affordable:
+        document["notes"].append(
+            f"the intervals are not as narrow as was asked for: {plan.rounds} rounds took "
+            f"{duration_text(used_s)}, and another would not fit the budget; the widest is the {found.text}"
+        )
+    return is_affordable
+
+
+def _tightness(found: Width | None, rounds: int) -> JsonObject:
+    return {
+        "rounds": rounds,
+        "reached": found is not None and found.is_tight,
+        "widest": None if found is None else asdict(found),
+    }
+
+
 def _run_rounds(
-    bench: Bench, plan: Plan, run: RunFolder, keeper: GeneratorKeeper, progress: Progress
+    bench: Bench, plan: Plan, run: RunFolder, keeper: GeneratorKeeper, progress: Progress, first: int = 1
 ) -> None:
     """Each round's trials in their order; one that is not valid once more at the end of its round."""
     began_s = time.monotonic()
-    planned_s = done_s = 0.0
-    done = 0
-    for number in range(1, plan.rounds + 1):
+    planned_s = done_s = earlier_s = sum(t.estimated_s for t in plan.trials if t.round < first)
+    done = sum(t.round < first for t in plan.trials)
+    for number in range(first, plan.rounds + 1):
         queue = [(t, 1) for t in plan.trials if t.round == number]
         for trial, attempt in queue:  # grows while we go through it
             done += attempt == 1
@@ -209,7 +242,7 @@ def _run_rounds(
                 if attempt == 1:
                     queue.append((repeat(trial, len(queue)), 2))
             planned_s += trial.estimated_s if attempt == 1 else 0.0
-            done_s = time.monotonic() - began_s
+            done_s = earlier_s + time.monotonic() - began_s
 
 
 def _one_trial(
@@ -269,12 +302,10 @@ def _run_document(
         "engine": tools.engine,
         "workers": tools.workers,
         "notes": notes,
-        "rounds": plan.rounds,
         "seed": plan.seed,
         "window_scale": plan.scale,
-        "estimated_s": plan.estimated_s,
+        **_order(plan),
         "placement": asdict(tools.placement),
-        "order": [[t.case.id, t.round] for t in plan.trials],
         "cases": [
             {"id": c.id, "scenario": c.scenario.name, "target": c.target.id, "twin": c.twin}
             for c in plan.cases
@@ -295,6 +326,15 @@ def _run_document(
         },
         "skipped": dict(skipped),
         "manifest": tools.manifest(artifacts),
+    }
+
+
+def _order(plan: Plan) -> JsonObject:
+    """What of the document changes when a round is added."""
+    return {
+        "rounds": plan.rounds,
+        "estimated_s": plan.estimated_s,
+        "order": [[t.case.id, t.round] for t in plan.trials],
     }
 
 

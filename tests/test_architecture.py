@@ -29,6 +29,7 @@ LAYERS: dict[str, int] = {
     "service": 5,
     "figures": 5,
     "null_server": 5,
+    "tight": 5,
     "validity": 6,
     "traffic": 6,
     "doctor": 6,

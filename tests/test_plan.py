@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.model import ColdStart, Scenario, TargetSpec, Warmup, Window
-from harness.plan import Plan, PlanOptions, make_plan
+from harness.plan import Plan, PlanOptions, make_plan, with_another_round
 
 
 def target(name: str) -> TargetSpec:
@@ -88,6 +88,24 @@ def test_a_budget_too_small_for_anything_gives_the_least_plan() -> None:
     plan = make_plan([scenario()], TARGETS, PlanOptions(budget_s=1))
     assert plan.rounds == 1
     assert len(plan.trials) == len(TARGETS)
+
+
+def test_another_round_leaves_the_earlier_ones_as_they_are() -> None:
+    options = PlanOptions(until_tight=True)
+    scenarios = [scenario("s"), scenario("t")]
+    plan = make_plan(scenarios, TARGETS, options)
+    longer = with_another_round(plan, scenarios, TARGETS, options)
+    assert longer.rounds == plan.rounds + 1
+    assert longer.trials[: len(plan.trials)] == plan.trials
+    assert {t.case.id for t in longer.trials if t.round == longer.rounds} == {c.id for c in plan.cases}
+
+
+def test_until_tight_begins_with_two_rounds_at_least_and_full_windows_where_the_budget_allows() -> None:
+    assert make_plan([scenario()], TARGETS, PlanOptions(rounds=1, until_tight=True)).rounds == 2
+    ample = make_plan([scenario()], TARGETS, PlanOptions(until_tight=True, budget_s=3_000))
+    assert (ample.rounds, ample.scale) == (3, 1.0)
+    scarce = make_plan([scenario()], TARGETS, PlanOptions(until_tight=True, budget_s=200))
+    assert scarce.estimated_s <= 200
 
 
 def test_quick_shortens_windows_but_not_to_nothing() -> None:

@@ -26,7 +26,7 @@ from harness.cli.options import (
     scenarios_named,
     targets_named,
 )
-from harness.errors import ExitCode, InfrastructureError, worst
+from harness.errors import ExitCode, InfrastructureError, UsageError, worst
 from harness.progress import Progress, duration_text
 
 
@@ -54,6 +54,10 @@ def bench(
     full: Annotated[
         bool, typer.Option("--full", help="the whole protocol: five rounds, all windows")
     ] = False,
+    until_tight: Annotated[
+        bool,
+        typer.Option("--until-tight", help="add rounds until intervals are narrow or --budget (1h) is spent"),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="of the order of trials and the arrivals of requests")] = 1,
     locustfile: Annotated[
         Path | None, typer.Option(help="a Locust file of your own in place of the scenario's requests")
@@ -72,6 +76,8 @@ def bench(
     from harness.report.outputs import broken_promises, write_all
     from harness.report.terminal import print_summary
 
+    if quick and until_tight:
+        raise UsageError("--quick is one short round; it cannot be had together with --until-tight")
     request = BenchRequest(
         scenarios=scenarios_named(scenario),
         targets=targets_named(target, variant),
@@ -84,6 +90,7 @@ def bench(
         budget_s=duration_s(budget),
         quick=quick,
         full=full,
+        until_tight=until_tight,
         seed=seed,
         locustfile=locustfile,
         web_port=web,
