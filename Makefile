@@ -63,8 +63,12 @@ bench-accuracy: setup ## the load generator against known delays, in full
 	@$(HARNESS) calibrate
 
 .PHONY: bench-worker
-bench-worker: setup ## the native worker against wrk (apt-get install wrk) and stock Locust workers
+bench-worker: setup worker ## the native worker against wrk (apt-get install wrk) and stock Locust workers
 	@$(BIN)/python worker/bench/throughput.py --rounds 5 --seconds 5 --server-cpu 0 --generator-cpu 1 --fast-http-user $(ARGS)
+
+.PHONY: bench-gates
+bench-gates: .venv/.ready-dev worker ## are spoilt windows flagged, and clean ones not? about ten minutes
+	@$(BIN)/python tests/e2e/bench_gates.py $(ARGS)
 
 .PHONY: bench-report
 bench-report: .venv/.ready-dev ## time and memory of a report on 200 trials
@@ -96,6 +100,11 @@ lint: .venv/.ready-dev ## style and types
 .PHONY: test-unit
 test-unit: .venv/.ready-dev ## tests of the harness
 	@$(BIN)/pytest -q -m "not e2e"
+
+.PHONY: worker
+worker: ## the native worker and its null server, in .build/worker/release
+	@command -v cargo >/dev/null || { echo "cargo is needed to build the native worker; see rust-lang.org/tools/install" >&2; exit 2; }
+	@CARGO_TARGET_DIR="$(CURDIR)/.build/worker" cargo build --quiet --release --locked --manifest-path worker/Cargo.toml
 
 .PHONY: test-worker
 test-worker: .venv/.ready-dev ## the native worker: its own tests, and windows under real masters

@@ -39,6 +39,11 @@ class Counts:
         return self.failed.get("status", 0) + self.failed.get("body", 0)
 
     @property
+    def finished(self) -> int:
+        """Sent, and answered or failed: what Locust counts as requests."""
+        return self.completed + sum(self.failed.values())
+
+    @property
     def failures(self) -> int:
         """Answers other than the expected one, and requests that were never sent."""
         return sum(self.failed.values()) + self.dropped
@@ -163,14 +168,15 @@ def memory(usage: Usage) -> JsonObject:
     }
 
 
-def generator(totals: Sequence[Mapping[str, object]], duration_s: float) -> JsonObject:
-    """How hard the workers worked: busy ÷ wall, waiting for the next instant excluded."""
-    wall_ns = duration_s * NS_PER_S
+def generator(totals: Sequence[Mapping[str, object]], duration_s: float, threads: int = 1) -> JsonObject:
+    """How hard the workers, of so many threads each, worked: busy ÷ wall, waiting for the next instant excluded."""
+    wall_ns = duration_s * NS_PER_S * threads
     busiest = max((int(str(t.get("busy_ns", 0))) for t in totals), default=0)
     cpu_ns = sum(int(str(t.get("cpu_user_ns", 0))) + int(str(t.get("cpu_system_ns", 0))) for t in totals)
     completed = sum(int(str(t.get("completed", 0))) for t in totals)
     return {
         "workers": len(totals),
+        "threads": threads,
         "utilisation_ratio": busiest / wall_ns if wall_ns else None,
         "cpu_ns": cpu_ns,
         "requests_per_cpu_s": completed / (cpu_ns / NS_PER_S) if cpu_ns else None,

@@ -17,14 +17,34 @@ _LISTENING = re.compile(r"listening on .*:(\d+)\s*$")
 
 
 class NullServer:
-    """A context manager; `port` is the one it listens at, on loopback.
+    """A context manager; `port` is the one it listens at, on loopback unless `options` say otherwise.
 
-    `spin`: it never sleeps, so its delays are exact, at the cost of its core.
+    `spin`: it never sleeps, so its delays are exact, at the cost of its core. `options` are further ones of the
+    program; `within` is a command that runs it elsewhere, such as in a network namespace.
     """
 
-    def __init__(self, binary: Path, folder: Path, delay: str, cpus: Sequence[int], *, spin: bool) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        folder: Path,
+        delay: str,
+        cpus: Sequence[int],
+        *,
+        spin: bool,
+        options: Sequence[str] = (),
+        within: Sequence[str] = (),
+    ) -> None:
         self._path = folder / "served.json"
-        self._argv = [str(binary), "--delay", delay, "--histogram", str(self._path), "--die-with-stdin"]
+        self._argv = [
+            *within,
+            str(binary),
+            "--delay",
+            delay,
+            "--histogram",
+            str(self._path),
+            "--die-with-stdin",
+        ]
+        self._argv += options
         self._argv += ["--cpu", str(cpus[0])] if cpus else []
         self._argv += ["--spin"] if spin else []
         self._process: subprocess.Popen[str]

@@ -13,6 +13,7 @@ from harness.model import JsonObject
 from harness.probes.usage import Usage
 from harness.stats import checks
 from harness.stats.checks import Finding
+from harness.stats.histogram import Histogram
 from harness.units import NS_PER_MS, NS_PER_S
 
 _LATE_NS = NS_PER_MS
@@ -23,7 +24,9 @@ class WindowFacts:
     """What is known of one window when it is judged.
 
     `headline` is the kind of request whose latency is shown; `expected_workers` those that took part;
-    `answered_by_target` the service's own count of answers (None: it keeps none).
+    `answered_by_target` the service's own count of answers (None: it keeps none); `counted_by_locust` what Locust's
+    own statistics hold (None: not known); `second_core_gain_ratio` by how much the generator's last core raised a
+    closed window's throughput (None: not tried).
     """
 
     plan: LoadPlan
@@ -33,11 +36,13 @@ class WindowFacts:
     expected_workers: Sequence[str]
     problems: Sequence[str]
     answered_by_target: int | None
+    counted_by_locust: int | None
     usage: Usage | None
     target_cores: int
     generator_shares_core: bool
     host_network: bool
     headline: str
+    second_core_gain_ratio: float | None = None
 
 
 def findings(facts: WindowFacts) -> list[JsonObject]:
@@ -51,7 +56,8 @@ def peak(facts: WindowFacts) -> JsonObject | None:
     if facts.plan.mode != "closed":
         return None
     cpu_ns = None if facts.usage is None else facts.usage.cpu_ns
-    return asdict(checks.peak_is_the_targets(cpu_ns, facts.plan.duration_s * NS_PER_S * facts.target_cores))
+    budget_ns = facts.plan.duration_s * NS_PER_S * facts.target_cores
+    return asdict(checks.peak_is_the_targets(cpu_ns, budget_ns, facts.second_core_gain_ratio))
 
 
 def _always(facts: WindowFacts) -> Iterator[Finding]:
@@ -62,6 +68,7 @@ def _always(facts: WindowFacts) -> Iterator[Finding]:
         yield Finding("counts", False, None, None, "count", wrong)
     answered = facts.counts.completed + facts.counts.answered_otherwise
     yield checks.counts_agree({"generator": answered, "target": facts.answered_by_target})
+    yield checks.counts_agree({"generator": facts.counts.finished, "Locust": facts.counted_by_locust})
     finished = facts.counts.completed + facts.counts.failures
     yield checks.errors(facts.counts.failures, finished)
     yield checks.tcp_faults(_tcp_rises(facts), shared_namespace=facts.host_network)
@@ -74,6 +81,7 @@ def _open_only(facts: WindowFacts) -> Iterator[Finding]:
     own = facts.records.histogram("own_delay")
     delay = own if own.count else facts.records.histogram("send_delay")
     response = histogram_of(facts.records, facts.headline, "response")
+    response_of_all = facts.records.histogram("response")
     yield checks.send_delay(
         delay.percentile(99), response.percentile(50), shared_core=facts.generator_shares_core
     )
@@ -83,15 +91,29 @@ def _open_only(facts: WindowFacts) -> Iterator[Finding]:
         yield checks.offered_rate(facts.counts.sent / facts.plan.duration_s, intended_rps)
     busy_ns = [int(t["busy_ns"]) // max(1, facts.plan.threads) for t in facts.totals.values()]
     yield checks.generator_utilisation(busy_ns, round(facts.plan.duration_s * NS_PER_S))
+    yield _littles_law(facts, response_of_all, _counted_in_system(facts))
 
 
 def _closed_only(facts: WindowFacts) -> Iterator[Finding]:
     """Callers that do not think are always in flight, so their number is known without looking."""
-    if facts.plan.think_time_us or facts.plan.requests is None:
+    if facts.plan.requests is None:
         return
-    service = facts.records.histogram("service")
-    mean_s = None if service.mean_ns is None else service.mean_ns / NS_PER_S
-    yield checks.littles_law(service.count / facts.plan.duration_s, mean_s, facts.plan.connections)
+    in_system = _counted_in_system(facts) if facts.plan.think_time_us else facts.plan.connections
+    yield _littles_law(facts, facts.records.histogram("service"), in_system)
+
+
+def _littles_law(facts: WindowFacts, times: Histogram, in_system: float | None) -> Finding:
+    mean_s = None if times.mean_ns is None else times.mean_ns / NS_PER_S
+    return checks.littles_law(times.count / facts.plan.duration_s, mean_s, in_system)
+
+
+def _counted_in_system(facts: WindowFacts) -> float | None:
+    """Mean number of requests due and not answered, as the workers counted them come and go."""
+    counted_ns = [t.get("in_system_ns") for t in facts.totals.values()]
+    known_ns = [int(ns) for ns in counted_ns if ns is not None]
+    if not known_ns or len(known_ns) < len(facts.expected_workers):
+        return None
+    return sum(known_ns) / (facts.plan.duration_s * NS_PER_S)
 
 
 def _tcp_rises(facts: WindowFacts) -> Mapping[str, int] | None:

@@ -103,7 +103,11 @@ class Commands:
             self._resting.join()
         window = self._offering.offer(plan, output)
         self._emit(
-            "done", totals=window.totals(), markers=window.markers(), problems=sorted(set(window.problems))
+            "done",
+            totals=window.totals(),
+            markers=window.markers(),
+            problems=sorted(set(window.problems)),
+            locust_requests=window.locust_requests,
         )
         self._resting = gevent.spawn(self._offering.rest)
 

@@ -125,6 +125,8 @@ class Offering:
         users = gevent.spawn(self._start_users, plan)
         if not self._until(lambda: not window.awaited, ahead_s + plan.deadline_s):
             window.give_up("did not deliver its totals in time")
+        # It adds a report up before we are told of it, so by now it has them all.
+        window.locust_requests = self._runner.stats.total.num_requests
         users.kill()
 
     def _start_users(self, plan: LoadPlan) -> None:

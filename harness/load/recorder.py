@@ -61,6 +61,7 @@ class Totals:
     failed: Counter[str] = field(default_factory=Counter)
     by_kind: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     max_backlog: int = 0
+    in_system_ns: int = 0
     busy_ns: int = 0
     wait_ns: int = 0
     first_sent_ns: int | None = None
@@ -118,6 +119,7 @@ class Recorder:
             record.open.own_delay.record(sent_ns - max(intended_ns, free_ns))
         self._seconds[completed_ns // NS_PER_S].completed += 1
         self.totals.completed += 1
+        self.totals.in_system_ns += completed_ns - intended_ns
         self.totals.by_kind[kind]["completed"] += 1
         self.totals.last_completed_ns = completed_ns
 

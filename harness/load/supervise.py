@@ -80,7 +80,7 @@ class LoadResult:
 
     `totals` is what each worker counted, by worker id; `workers` what each said when it was ready; `markers`
     count, first and last time of each marker value; `reports` the file of all reports. With any of `problems`
-    the window is not valid.
+    the window is not valid. `locust_requests`: answers and failures by Locust's own count.
     """
 
     plan: LoadPlan
@@ -91,6 +91,7 @@ class LoadResult:
     markers: Mapping[str, Mapping[str, int]]
     problems: tuple[str, ...]
     reports: Path
+    locust_requests: int | None = None
 
     def total(self, name: str) -> int:
         """A count summed over the workers that delivered their totals."""
@@ -184,6 +185,7 @@ class LoadGenerator:
             markers=done["markers"],
             problems=(*deaths, *done["problems"]),
             reports=output / "reports.jsonl",
+            locust_requests=done["locust_requests"],
         )
 
     def flush(self) -> None:

@@ -32,13 +32,17 @@ class Progress:
 
 @dataclass
 class Window:
-    """Takes workers' messages in any order; never raises for what a worker says, but writes it down."""
+    """Takes workers' messages in any order; never raises for what a worker says, but writes it down.
+
+    `locust_requests`: how many answers and failures Locust's own statistics had at the end.
+    """
 
     plan: LoadPlan
     workers: Sequence[str]
     problems: list[str] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     refusal: str | None = None
+    locust_requests: int | None = None
     _parts: dict[str, _Part] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness import figures
 from harness.drivers.base import RunningTarget
 from harness.errors import LoadError
 from harness.model import JsonObject, Window
 from harness.probes.samples import Row
+from harness.stats import checks
 from harness.trials.capacity_window import Searched, search_capacity
 from harness.trials.stages import checked_service, conformance_after, info, rest, stop
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad, under_load
 from harness.trials.warmup import warm_up
 from harness.trials.window_record import window_record
+from harness.units import NS_PER_S
 
 _AFTER_S = 2.0
 
@@ -62,8 +65,28 @@ def _measure_window(
         window = window.model_copy(update={"rate_rps": window.capacity_share * capacity_rps})
     several = len(window.connections) > 1
     return [
-        load.offer(window, n, f"{window.name}-{n}" if several else window.name) for n in window.connections
+        offer_closed(load, window, n, name) if window.mode == "closed" else load.offer(window, n, name)
+        for n in window.connections
+        for name in (f"{window.name}-{n}" if several else window.name,)
     ]
+
+
+def offer_closed(load: UnderLoad, window: Window, connections: int, name: str) -> Offered:
+    """Where the target did not use up its CPU, offers the window again with a core less for the generator.
+
+    If that changes little, something else than the generator was the limit. Raises LoadError.
+    """
+    offered = load.offer(window, connections, name)
+    if offered.plan.threads < 2 or _target_is_the_limit(load.trial, offered):
+        return offered
+    fewer = load.offer(window, connections, f"{name}-a-core-less", threads=offered.plan.threads - 1)
+    return replace(offered, a_core_less=fewer)
+
+
+def _target_is_the_limit(trial: Trial, offered: Offered) -> bool:
+    used = figures.span(trial.rows(offered.end_unix_ns), offered.result.start_unix_ns, offered.end_unix_ns)
+    budget_ns = offered.plan.duration_s * NS_PER_S * trial.budget_cores
+    return checks.peak_is_the_targets(None if used is None else used.cpu_ns, budget_ns).ok is True
 
 
 def _peak_rps(before: Sequence[Offered | Searched]) -> float:

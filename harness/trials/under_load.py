@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +17,16 @@ from harness.trials.stages import info
 from harness.trials.trial import Trial
 from harness.units import NS_PER_S
 
+_RPS_PER_THREAD = 40_000
+"""A fifth of what one engine thread can do, so that it is seldom busy when a request is due."""
+
 
 @dataclass(frozen=True)
 class Offered:
     """One window as it was offered; its records lie in `folder`, still undecoded.
 
-    `answered`: how many answers the service itself counted meanwhile, None where it does not count.
+    `answered`: how many answers the service itself counted meanwhile, None where it does not count. `a_core_less`:
+    the same closed window with a core less for the generator, where it was in doubt whose limit the throughput is.
     """
 
     window: Window
@@ -31,6 +36,13 @@ class Offered:
     folder: Path
     answered: int | None
     end_unix_ns: int
+    a_core_less: Offered | None = None
+
+    @property
+    def second_core_gain_ratio(self) -> float | None:
+        """By how much the generator's last core raised the throughput; None: not tried."""
+        fewer = self.a_core_less
+        return self.completed_rps / fewer.completed_rps - 1 if fewer and fewer.completed_rps else None
 
     @property
     def completed_rps(self) -> float:
@@ -49,8 +61,11 @@ class UnderLoad:
     check_every: int
     marker: str | None = None
 
-    def plan(self, window: Window, connections: int) -> LoadPlan:
-        """The window as the load generator understands it. The seed differs from round to round."""
+    def plan(self, window: Window, connections: int, threads: int | None = None) -> LoadPlan:
+        """The window as the load generator understands it. The seed differs from round to round.
+
+        `threads` of each native worker: as many as are of use, if not given.
+        """
         trial = self.trial
         case, placement = trial.planned.case, trial.bench.placement
         # Users of a Locust file send when they like: there is no schedule to be late against.
@@ -71,8 +86,18 @@ class UnderLoad:
             drain_ms=round(case.scenario.timeout * 1_000),
             check_every=self.check_every,
             marker=self.marker,
+            threads=threads or self._threads(window, connections, closed=closed),
             cpus=placement.generator_cpus or None,
         )
+
+    def _threads(self, window: Window, connections: int, *, closed: bool) -> int:
+        """Closed load takes every core; an open rate as many as keep it on time, as threads share no connections."""
+        bench = self.trial.bench
+        if bench.engine != "native":
+            return 1
+        highest_rps = max((rate for rate, _ in window.rate_steps), default=0.0)
+        wanted = len(bench.placement.generator_cpus) if closed else math.ceil(highest_rps / _RPS_PER_THREAD)
+        return max(1, min(wanted, connections, len(bench.placement.generator_cpus)))
 
     def offer(
         self,
@@ -80,10 +105,11 @@ class UnderLoad:
         connections: int,
         folder_name: str,
         on_progress: Callable[[Progress], None] | None = None,
+        threads: int | None = None,
     ) -> Offered:
         """Offers the window and counts, on both sides, what was answered. Raises LoadError."""
         folder = self.trial.folder / "windows" / folder_name
-        plan = self.plan(window, connections)
+        plan = self.plan(window, connections, threads)
 
         def tell(now: Progress) -> None:
             self.trial.tell(

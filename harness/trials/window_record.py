@@ -20,6 +20,8 @@ from harness.validity import WindowFacts, findings, peak
 def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonObject:
     """All figures of a window; histograms and per-second rows go to files of their own. Raises StoreError."""
     records = _keep_raw(offered)
+    if offered.a_core_less is not None:
+        _keep_raw(offered.a_core_less)
     plan = offered.plan
     totals = list(offered.result.totals.values())
     counts = figures.counts(totals)
@@ -34,11 +36,13 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
         expected_workers=list(offered.result.workers),
         problems=offered.result.problems,
         answered_by_target=offered.answered,
+        counted_by_locust=offered.result.locust_requests,
         usage=used,
         target_cores=trial.budget_cores,
         generator_shares_core=trial.bench.placement.sharing != "none",
         host_network=trial.record["start"]["network_mode"] == "host",
         headline=headline,
+        second_core_gain_ratio=offered.second_core_gain_ratio,
     )
     return {
         "name": offered.window.name,
@@ -59,7 +63,7 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
         "spikes": figures.spikes(records, headline, measure),
         "cpu": figures.cpu(used, counts.completed, trial.budget_cores) if used else None,
         "memory": figures.memory(used) if used else None,
-        "generator": figures.generator(totals, plan.duration_s),
+        "generator": figures.generator(totals, plan.duration_s, plan.threads),
         "findings": findings(facts),
         "peak": peak(facts),
     }
@@ -103,6 +107,7 @@ def _keep_raw(offered: Offered) -> Recording:
             "markers": dict(result.markers),
             "problems": list(result.problems),
             "answered_by_target": offered.answered,
+            "counted_by_locust": result.locust_requests,
         },
     )
     return records

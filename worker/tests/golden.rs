@@ -126,6 +126,7 @@ fn done() -> LoadDone {
             busy_ns: 400_000_000,
             wait_ns: 600_000_000,
             wall_ns: 1_000_000_000,
+            in_system_ns: 1_004_500_000,
             first_sent_ns: Some(1_000),
             last_completed_ns: None,
             ..Totals::default()

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bench_worker::null::{Delay, Server, ServerOptions};
+use bench_worker::null::{BACKLOG, Delay, Server, ServerOptions};
 use bench_worker::report::histogram_text;
 use bench_worker::sys::{Signals, pin_to_cpu, raise_descriptor_limit};
 use clap::Parser;
@@ -31,6 +31,14 @@ struct Arguments {
     /// Length of the answers' body.
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(2..))]
     body_bytes: u32,
+
+    /// Connections that may wait to be accepted.
+    #[arg(long, value_name = "N", default_value_t = BACKLOG)]
+    backlog: u32,
+
+    /// Close each connection after so many answers.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    answers_per_connection: Option<u64>,
 
     /// Where to write the histogram at the end, as JSON.
     #[arg(long, value_name = "FILE")]
@@ -70,6 +78,8 @@ fn serve(arguments: &Arguments) -> Result<(), String> {
         address,
         delay: arguments.delay,
         body_bytes: arguments.body_bytes as usize,
+        backlog: arguments.backlog,
+        answers_per_connection: arguments.answers_per_connection,
         is_spinning: arguments.spin,
         die_with_stdin: arguments.die_with_stdin,
     };

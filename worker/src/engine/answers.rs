@@ -136,6 +136,7 @@ impl DataPlane {
             completed_ns: now_ns,
         };
         self.recorder.completed(kind, instants, answer.bytes);
+        self.census.leave(now_ns);
         self.totals.kinds[kind].completed += 1;
         self.totals.last_completed_ns = Some(now_ns - self.start_ns);
         self.in_flight -= 1;
@@ -170,6 +171,7 @@ impl DataPlane {
         let State::Busy(exchange) = &self.connections[index].state else { return };
         let kind = self.spec.pool.request(exchange.request).kind;
         self.recorder.failed(kind, failure, exchange.intended_ns, now_ns, exchange.answer.bytes);
+        self.census.forget(exchange.intended_ns, now_ns);
         self.totals.kinds[kind].failed += 1;
         self.totals.failed.count(failure);
         self.in_flight -= 1;

@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 
 use memchr::memmem::Finder;
 
+use super::census::Census;
 use super::connection::Connection;
 use super::links::Missing;
 use super::pacing::{Closed, Open, Pacing};
@@ -55,6 +56,7 @@ pub(super) struct DataPlane {
     pub pacing: Pacing,
     pub recorder: Recorder,
     pub totals: ThreadTotals,
+    pub census: Census,
     pub scratch: Box<[u8]>,
     pub marker: Option<Finder<'static>>,
     pub clock: UnixClock,
@@ -94,6 +96,7 @@ impl DataPlane {
         Self {
             recorder: Recorder::new(kinds, spec.is_open()),
             totals: ThreadTotals::new(kinds),
+            census: Census::default(),
             marker: spec.marker.as_deref().map(|text| Finder::new(text).into_owned()),
             connections: (0..connections).map(|_| Connection::new()).collect(),
             missing: Missing { unopened: (0..connections).collect(), ..Missing::default() },

@@ -1,6 +1,7 @@
 //! The data plane: one loop a thread, told what to do and telling what happened by messages alone.
 
 mod answers;
+mod census;
 mod connection;
 mod data_plane;
 mod links;

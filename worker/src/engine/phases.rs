@@ -133,6 +133,7 @@ impl DataPlane {
                 user_ns: cpu.user_ns - self.cpu_before.user_ns,
                 system_ns: cpu.system_ns - self.cpu_before.system_ns,
             };
+            self.totals.in_system_ns = self.census.sum_ns();
             self.report(now_ns, true);
         }
         self.close_all();

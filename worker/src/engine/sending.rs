@@ -53,6 +53,7 @@ impl DataPlane {
             open.backlog.push_back(arrival);
             self.recorder.row(intended_ns).intended += 1;
             self.totals.intended += 1;
+            self.census.enter(intended_ns, now_ns);
         }
         if open.backlog.len() > backlog_before {
             let row = self.recorder.row(now_ns);
@@ -66,8 +67,13 @@ impl DataPlane {
     /// Drops what was to be sent before an instant and was not.
     pub(super) fn drop_backlog(&mut self, now_ns: u64, before_ns: u64) {
         let Pacing::Open(open) = &mut self.pacing else { return };
-        while open.backlog.front().is_some_and(|arrival| open.start_ns + arrival.offset_ns < before_ns) {
+        while let Some(arrival) = open.backlog.front() {
+            let intended_ns = open.start_ns + arrival.offset_ns;
+            if intended_ns >= before_ns {
+                break;
+            }
             open.backlog.pop_front();
+            self.census.forget(intended_ns, now_ns);
             self.recorder.row(now_ns).dropped += 1;
             self.totals.dropped += 1;
         }
@@ -127,6 +133,7 @@ impl DataPlane {
         } else {
             row.intended += 1;
             self.totals.intended += 1;
+            self.census.enter(intended_ns, now_ns);
         }
         self.write(index);
     }
@@ -169,7 +176,9 @@ impl DataPlane {
     pub(super) fn fail_unsent(&mut self, number: u64, intended_ns: u64, now_ns: u64) {
         let kind = self.spec.pool.request(self.spec.pool.index_of(number)).kind;
         self.recorder.row(now_ns).sent += 1;
-        if !self.spec.is_open() {
+        if self.spec.is_open() {
+            self.census.forget(intended_ns, now_ns);
+        } else {
             self.recorder.row(now_ns).intended += 1;
             self.totals.intended += 1;
         }

@@ -23,6 +23,7 @@ pub(super) struct ThreadTotals {
     pub(super) wait_ns: u64,
     pub(super) cpu: CpuTime,
     pub(super) max_backlog: u64,
+    pub(super) in_system_ns: u64,
     /// Since the start.
     pub(super) first_sent_ns: Option<u64>,
     pub(super) last_completed_ns: Option<u64>,
@@ -55,6 +56,7 @@ pub(super) fn sum(threads: &[ThreadTotals], kinds: &[Kind]) -> Totals {
         totals.cpu_user_ns += thread.cpu.user_ns;
         totals.cpu_system_ns += thread.cpu.system_ns;
         totals.max_backlog += thread.max_backlog;
+        totals.in_system_ns += thread.in_system_ns;
         totals.first_sent_ns = [totals.first_sent_ns, thread.first_sent_ns].into_iter().flatten().min();
         totals.last_completed_ns = totals.last_completed_ns.max(thread.last_completed_ns);
         for (kind, counts) in kinds.iter().zip(&thread.kinds) {

@@ -6,4 +6,4 @@ mod request;
 mod server;
 
 pub use delay::{Delay, DelayError};
-pub use server::{Server, ServerOptions};
+pub use server::{BACKLOG, Server, ServerOptions};

@@ -15,7 +15,8 @@ use crate::sys::{self, Epoll, Event, Interest, Signals, monotonic_ns};
 const LISTENER_TOKEN: u64 = u64::MAX;
 const SIGNALS_TOKEN: u64 = u64::MAX - 1;
 const STDIN_TOKEN: u64 = u64::MAX - 2;
-const BACKLOG: i32 = 4_096;
+/// What suffices for every connection to be opened at once.
+pub const BACKLOG: u32 = 4_096;
 
 /// How the server is run.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,10 @@ pub struct ServerOptions {
     pub delay: Delay,
     /// Length of the answers' body, at least 2.
     pub body_bytes: usize,
+    /// How many connections may wait to be accepted.
+    pub backlog: u32,
+    /// Close a connection after so many answers, as services with a limit on keep-alive do; None: never.
+    pub answers_per_connection: Option<u64>,
     /// Never sleep: delays are exact to the microsecond, at the cost of a core.
     pub is_spinning: bool,
     /// End when standard input does.
@@ -41,6 +46,7 @@ struct Connection {
     read_ns: Option<u64>,
     /// Bytes of the answer that the kernel has taken, while it has not taken all.
     written: Option<usize>,
+    answers: u64,
 }
 
 /// The server, listening.
@@ -50,6 +56,8 @@ pub struct Server {
     listener: TcpListener,
     epoll: Epoll,
     answer: Vec<u8>,
+    /// The same, for the last on its connection.
+    last_answer: Vec<u8>,
     connections: Vec<Option<Connection>>,
     generation: u32,
     /// (instant, connection, its generation).
@@ -72,12 +80,13 @@ impl Server {
         // Accepted connections inherit it.
         sys::avoid_pacing(&socket);
         socket.bind(&options.address.into())?;
-        socket.listen(BACKLOG)?;
+        socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
         let listener: TcpListener = socket.into();
         let epoll = Epoll::new()?;
         epoll.add(&listener, LISTENER_TOKEN, Interest::Readable)?;
         Ok(Self {
-            answer: answer_of(options.body_bytes),
+            answer: answer_of(options.body_bytes, ""),
+            last_answer: answer_of(options.body_bytes, "Connection: close\r\n"),
             options,
             listener,
             epoll,
@@ -149,7 +158,8 @@ impl Server {
             }
             let reader = RequestReader::default();
             let generation = self.generation;
-            let connection = Some(Connection { stream, generation, reader, read_ns: None, written: None });
+            let connection =
+                Some(Connection { stream, generation, reader, read_ns: None, written: None, answers: 0 });
             if index == self.connections.len() {
                 self.connections.push(connection);
             } else {
@@ -232,6 +242,7 @@ impl Server {
         if let Some(read_ns) = connection.read_ns.take() {
             self.histogram.saturating_record(now_ns - read_ns);
             connection.written = Some(0);
+            connection.answers += 1;
             self.write(index);
         }
     }
@@ -239,9 +250,11 @@ impl Server {
     #[inline]
     fn write(&mut self, index: usize) {
         let Some(connection) = &mut self.connections[index] else { return };
+        let is_last = self.options.answers_per_connection.is_some_and(|limit| connection.answers >= limit);
+        let answer = if is_last { &self.last_answer } else { &self.answer };
         let mut written = connection.written.unwrap_or(0);
-        while written < self.answer.len() {
-            match (&connection.stream).write(&self.answer[written..]) {
+        while written < answer.len() {
+            match (&connection.stream).write(&answer[written..]) {
                 Ok(count) => written += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -251,17 +264,20 @@ impl Server {
             }
         }
         connection.written = None;
+        if is_last {
+            self.connections[index] = None;
+        }
     }
 }
 
 /// A whole answer with a JSON body of exactly so many bytes.
-fn answer_of(body_bytes: usize) -> Vec<u8> {
+fn answer_of(body_bytes: usize, header: &str) -> Vec<u8> {
     let body = match body_bytes.checked_sub(r#"{"padding":""}"#.len()) {
         Some(padding) => format!(r#"{{"padding":"{}"}}"#, "x".repeat(padding)),
         None => format!("{:<body_bytes$}", "{}"),
     };
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:";
-    format!("{head} {}\r\n\r\n{body}", body.len()).into_bytes()
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    format!("{head}{header}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 #[cfg(test)]
@@ -271,7 +287,7 @@ mod tests {
     #[test]
     fn answers_have_the_length_asked_for_and_are_json() {
         for body_bytes in [2, 3, 13, 14, 15, 4_096] {
-            let answer = String::from_utf8(answer_of(body_bytes)).unwrap();
+            let answer = String::from_utf8(answer_of(body_bytes, "")).unwrap();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             assert!(head.ends_with(&format!("Content-Length: {body_bytes}")));
             assert_eq!(body.len(), body_bytes);

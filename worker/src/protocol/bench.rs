@@ -208,6 +208,8 @@ pub struct Totals {
     pub cpu_system_ns: u64,
     /// Summed over threads.
     pub max_backlog: u64,
+    /// How many of the completed requests were due and not answered, summed over time.
+    pub in_system_ns: u64,
     /// Since the start; None when nothing was sent.
     pub first_sent_ns: Option<u64>,
     /// Since the start; None when nothing was completed.

@@ -1,0 +1,121 @@
+"""Which checks a window gets, and what they are told; the checks themselves are tested apart."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import figures
+from harness.load.plan import LoadPlan
+from harness.load.recorder import Recorder
+from harness.load.result import Recording, read_reports
+from harness.units import NS_PER_MS, NS_PER_S
+from harness.validity import WindowFacts, findings
+
+SECONDS = 2
+RATE_RPS = 500
+RESPONSE_NS = 8 * NS_PER_MS
+
+
+def recorded(mode: str) -> tuple[Recording, dict[str, Any]]:
+    """A window whose requests come every 2 ms and take 8 ms: four are in the system at any time."""
+    recorder = Recorder("run", open_load=mode == "open")
+    step_ns = NS_PER_S // RATE_RPS
+    for number in range(SECONDS * RATE_RPS):
+        due_ns = number * step_ns
+        recorder.intended(due_ns)
+        recorder.sent("accepted", due_ns, due_ns, backlog=0, inflight=4)
+        recorder.completed("accepted", due_ns, due_ns, due_ns, due_ns + RESPONSE_NS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "reports.jsonl"
+        path.write_text(json.dumps({"worker": "w", **recorder.take_report()}) + "\n", encoding="utf-8")
+        recording = read_reports(path)
+    return recording, {**recorder.totals.as_fields(), "tcp": {"retransmits": 0}}
+
+
+def facts(mode: str = "open", **changes: Any) -> WindowFacts:
+    records, totals = recorded(mode)
+    plan = LoadPlan(
+        run="run",
+        host="127.0.0.1",
+        port=80,
+        requests="/requests",
+        mode="open" if mode == "open" else "closed",
+        connections=4,
+        duration_s=float(SECONDS),
+        steps=((float(RATE_RPS), float(SECONDS)),) if mode == "open" else (),
+    )
+    counts = figures.counts([totals])
+    given = WindowFacts(
+        plan=plan,
+        records=records,
+        counts=counts,
+        totals={"w": totals},
+        expected_workers=["w"],
+        problems=(),
+        answered_by_target=counts.completed,
+        counted_by_locust=counts.finished,
+        usage=None,
+        target_cores=1,
+        generator_shares_core=False,
+        host_network=True,
+        headline="accepted",
+    )
+    return replace(given, **changes)
+
+
+def named(found: list[dict[str, Any]], name: str) -> list[bool | None]:
+    return [f["ok"] for f in found if f["name"] == name]
+
+
+def with_totals(given: WindowFacts, **changes: Any) -> WindowFacts:
+    return replace(given, totals={"w": {**given.totals["w"], **changes}})
+
+
+@pytest.mark.parametrize("mode", ["open", "closed"])
+def test_littles_law_is_judged_in_every_window(mode: str) -> None:
+    assert named(findings(facts(mode)), "Little's law") == [True]
+
+
+def test_times_that_do_not_fit_the_number_in_the_system_are_flagged() -> None:
+    """As a worker's would be whose clock, or whose histograms, run a quarter fast."""
+    given = facts()
+    counted_ns = given.totals["w"]["in_system_ns"]
+    assert named(findings(with_totals(given, in_system_ns=counted_ns * 5 // 4)), "Little's law") == [False]
+    assert named(findings(with_totals(given, in_system_ns=counted_ns * 21 // 20)), "Little's law") == [True]
+
+
+def test_a_lost_second_of_histograms_breaks_littles_law_and_the_counts() -> None:
+    given = facts()
+    kept = {key: texts for key, texts in given.records.histograms.items() if key.second > 0}
+    found = findings(replace(given, records=replace(given.records, histograms=kept)))
+    assert named(found, "Little's law") == [False]
+    assert False in named(found, "counts")
+
+
+def test_a_worker_that_does_not_count_who_is_in_the_system_leaves_the_law_unjudged() -> None:
+    given = facts()
+    totals = {name: value for name, value in given.totals["w"].items() if name != "in_system_ns"}
+    assert named(findings(replace(given, totals={"w": totals})), "Little's law") == [None]
+
+
+def test_callers_who_think_are_counted_and_not_assumed() -> None:
+    given = facts("closed")
+    thinking = replace(given, plan=replace(given.plan, connections=50, think_time_us=90_000))
+    assert named(findings(thinking), "Little's law") == [True]
+    assert named(findings(replace(given, plan=replace(given.plan, connections=50))), "Little's law") == [
+        False
+    ]
+
+
+@pytest.mark.parametrize("party", ["answered_by_target", "counted_by_locust"])
+def test_one_request_more_or_less_by_anyones_count_is_flagged(party: str) -> None:
+    given = facts()
+    assert False not in named(findings(given), "counts")
+    off = replace(given, **{party: getattr(given, party) - 1})
+    assert False in named(findings(off), "counts")
