@@ -11,13 +11,13 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from harness import figures
 from harness.errors import LoadError, StartError
-from harness.load.plan import LoadPlan
+from harness.load.plan import LoadPlan, wakefulness
 from harness.load.pool import PoolBuilder
 from harness.load.result import read_reports
 from harness.load.schedule import arrivals_ns
@@ -128,6 +128,7 @@ def _plan(bout: Bout, port: int, pool: Path, placement: Placement) -> LoadPlan:
         steps=((_RATE_RPS, bout.seconds),) if bout.mode == "open" else (),
         seed=_SEED,
         cpus=placement.generator_cpus or None,
+        **asdict(wakefulness(bout.mode, own_core=placement.sharing == "none")),
     )
 
 

@@ -22,6 +22,31 @@ class Share:
     count: int
 
 
+ALWAYS_US = 1_000_000
+"""Spinning so long before an instant is spinning all the time, at any rate worth measuring."""
+
+
+@dataclass(frozen=True)
+class Wakefulness:
+    """How a native worker waits for the next instant or answer; the fields are those of a `LoadPlan`."""
+
+    spin_us: int
+    nap_us: int
+
+
+def wakefulness(mode: Mode, *, own_core: bool) -> Wakefulness:
+    """The most exact way to wait that the core allows (docs/decisions/0004-how-the-generator-waits.md).
+
+    A closed load sends when an answer comes, so it just sleeps. An open one on a core of its own never does; on
+    one that it shares, spinning would use up its turn and make it wait for the others', so it takes short naps.
+    """
+    if mode == "closed":
+        return Wakefulness(spin_us=0, nap_us=0)
+    if own_core:
+        return Wakefulness(spin_us=ALWAYS_US, nap_us=0)
+    return Wakefulness(spin_us=30, nap_us=20)
+
+
 @dataclass(frozen=True)
 class LoadPlan:
     """What is offered to `host:port`, by all workers together, for how long.
@@ -33,8 +58,9 @@ class LoadPlan:
     `run` names this window only. `requests` is the absolute path of a request pool (None: the workers run a
     Locust file). `marker` is text in answers before a whole number, such as `"table_version":`, whose values
     are reported with the times at which each was seen. `threads` are data-plane threads of a native worker,
-    pinned to `cpus` in turn; `spin_us`: how long before an instant it stops sleeping. The bytes of every
-    `check_every`-th answer are compared with the expected ones (0: of none). Raises LoadError.
+    pinned to `cpus` in turn; `spin_us`: how long before an instant it stops sleeping; `nap_us`: the
+    longest sleep (0: of any length), see `wakefulness`. The bytes of every `check_every`-th answer are
+    compared with the expected ones (0: of none). Raises LoadError.
     """
 
     run: str
@@ -55,6 +81,7 @@ class LoadPlan:
     threads: int = 1
     cpus: tuple[int, ...] | None = None
     spin_us: int = 0
+    nap_us: int = 0
 
     def __post_init__(self) -> None:
         problems = [text for wrong, text in _checks(self) if wrong]
@@ -110,7 +137,7 @@ def _checks(plan: LoadPlan) -> Iterable[tuple[bool, str]]:
     yield plan.duration_s <= 0, f"duration_s {plan.duration_s} is not above 0"
     yield plan.timeout_ms < 1, f"timeout_ms {plan.timeout_ms} is under 1"
     yield plan.threads < 1, f"threads {plan.threads} is under 1"
-    for name in ("think_time_us", "drain_ms", "check_every", "spin_us", "seed"):
+    for name in ("think_time_us", "drain_ms", "check_every", "spin_us", "nap_us", "seed"):
         yield getattr(plan, name) < 0, f"{name} {getattr(plan, name)} is under 0"
     yield plan.cpus == (), "cpus is an empty list; leave it out for any"
     if plan.mode == "open":

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.drivers.base import RunningTarget
-from harness.load.plan import LoadPlan
+from harness.load.plan import LoadPlan, Mode, wakefulness
 from harness.load.supervise import LoadGenerator, LoadResult, Progress
 from harness.model import Window
 from harness.traffic import contract_pool, own_pool, prime
@@ -69,18 +69,18 @@ class UnderLoad:
         trial = self.trial
         case, placement = trial.planned.case, trial.bench.placement
         # Users of a Locust file send when they like: there is no schedule to be late against.
-        closed = window.mode == "closed" or self.pool is None
+        mode: Mode = "closed" if window.mode == "closed" or self.pool is None else "open"
         return LoadPlan(
             run=f"{trial.bench.run_id}/{case.id}/{trial.planned.round}/{window.name}-{connections}-{time.time_ns()}",
             host=self.running.host,
             port=self.running.port,
             requests=None if self.pool is None else str(self.pool),
-            mode="closed" if closed else "open",
+            mode=mode,
             connections=connections,
             duration_s=window.length_s,
             think_time_us=round(window.think_time * 1e6),
             arrivals=window.arrivals,
-            steps=() if closed else window.rate_steps,
+            steps=() if mode == "closed" else window.rate_steps,
             seed=trial.bench.seed * 1_000 + trial.planned.round,
             timeout_ms=round(case.scenario.timeout * 1_000),
             drain_ms=round(case.scenario.timeout * 1_000),
@@ -88,6 +88,7 @@ class UnderLoad:
             marker=self.marker,
             threads=threads or self._threads(window, connections, closed=closed),
             cpus=placement.generator_cpus or None,
+            **asdict(wakefulness(mode, own_core=placement.sharing == "none")),
         )
 
     def _threads(self, window: Window, connections: int, *, closed: bool) -> int:

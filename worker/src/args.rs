@@ -8,7 +8,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser};
 
 use crate::control::{Options, OwnLoad};
-use crate::engine::{Shape, Spec, SpecError, reachable_address};
+use crate::engine::{Shape, Spec, SpecError, nap_ns, reachable_address};
 use crate::own_request::{OwnRequest, RequestError, Url};
 use crate::pool::{Pool, PoolError};
 use crate::protocol::Share;
@@ -103,6 +103,11 @@ struct OwnArguments {
     /// Do not sleep within this time of an intended instant, in µs: exact, at the cost of CPU time.
     #[arg(long, value_name = "US", default_value_t = 0, requires = "url")]
     spin_us: u64,
+
+    /// Sleep no longer than this at a time, in µs, so that the core stays awake: nearly exact, at some cost of CPU time.
+    /// 0: sleep as long as there is nothing to do.
+    #[arg(long, value_name = "US", default_value_t = 0, requires = "url")]
+    nap_us: u64,
 }
 
 /// What is wrong with the command line.
@@ -184,6 +189,7 @@ impl OwnArguments {
             check_every: 0,
             marker: None,
             spin_ns: self.spin_us * 1_000,
+            nap_ns: nap_ns(self.nap_us),
             nice,
         };
         Ok(OwnLoad { spec, rate_per_user_rps: self.rate_per_user.unwrap_or(0.0) })

@@ -268,6 +268,7 @@ def load(port: int, requests: Path, **changes: Any) -> Json:
         "threads": 1,
         "cpus": None,
         "spin_us": 0,
+        "nap_us": 0,
     }
     return content | changes
 

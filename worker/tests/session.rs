@@ -39,6 +39,7 @@ fn bench_load(run: &str) -> FromMaster {
         threads: 1,
         cpus: None,
         spin_us: 0,
+        nap_us: 0,
     }))
 }
 

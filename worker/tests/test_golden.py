@@ -38,6 +38,7 @@ LOAD = {
     "threads": 1,
     "cpus": [1],
     "spin_us": 60,
+    "nap_us": 20,
     "a_later_version_may": "add this",
 }
 

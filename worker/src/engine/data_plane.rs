@@ -132,6 +132,7 @@ impl DataPlane {
         }
         sys::set_precise_timers();
         let nice = sys::set_nice(self.spec.nice);
+        sys::ask_for_short_turns();
         while self.phase != Phase::Over {
             self.iterate(nice);
         }
@@ -182,7 +183,8 @@ impl DataPlane {
     }
 
     /// Waits for events until the next thing to do. Near an intended instant, or for a short while, it does not sleep
-    /// but looks again and again: waking up takes tens of microseconds.
+    /// but looks again and again: waking up takes tens of microseconds. Longer sleeps are broken into naps, if told so:
+    /// a core that is never idle for long does not fall into a state from which it wakes up slowly.
     fn wait(&mut self, now_ns: u64) -> io::Result<usize> {
         let instant_ns = self.next_instant_ns().unwrap_or(u64::MAX);
         let until_ns = instant_ns.min(self.next_chore_ns);
@@ -191,10 +193,12 @@ impl DataPlane {
         }
         let sleep_until_ns = until_ns.min(instant_ns.saturating_sub(self.spec.spin_ns));
         let mut count = 0;
-        if sleep_until_ns >= now_ns + SHORT_NS {
-            count = self.epoll.wait(&mut self.events, Some(sleep_until_ns - now_ns))?;
+        let mut after_ns = now_ns;
+        while count == 0 && sleep_until_ns >= after_ns + SHORT_NS {
+            let nap_ns = (sleep_until_ns - after_ns).min(self.spec.nap_ns);
+            count = self.epoll.wait(&mut self.events, Some(nap_ns))?;
+            after_ns = monotonic_ns();
         }
-        let mut after_ns = monotonic_ns();
         while count == 0 && after_ns < until_ns {
             count = self.epoll.wait(&mut self.events, Some(0))?;
             after_ns = monotonic_ns();

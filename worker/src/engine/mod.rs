@@ -11,7 +11,7 @@ mod sending;
 mod spec;
 mod totals;
 
-pub use spec::{Shape, Spec, SpecError, reachable_address};
+pub use spec::{Shape, Spec, SpecError, nap_ns, reachable_address};
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, Sender};

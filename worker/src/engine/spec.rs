@@ -65,8 +65,16 @@ pub struct Spec {
     pub marker: Option<Vec<u8>>,
     /// Do not sleep within this time of an intended instant.
     pub spin_ns: u64,
+    /// The longest sleep between two looks at the clock and the sockets.
+    pub nap_ns: u64,
     /// The nice value to ask for; kept at the process's own where lowering it is not permitted.
     pub nice: i32,
+}
+
+/// From the µs of a plan or a command line, where 0 means that a sleep may have any length.
+#[must_use]
+pub fn nap_ns(nap_us: u64) -> u64 {
+    if nap_us == 0 { u64::MAX } else { nap_us.saturating_mul(1_000) }
 }
 
 /// Why a load cannot be run.
@@ -143,6 +151,7 @@ impl Spec {
             check_every: load.check_every,
             marker: load.marker.as_ref().map(|text| text.clone().into_bytes()),
             spin_ns: load.spin_us * 1_000,
+            nap_ns: nap_ns(load.nap_us),
             nice,
         })
     }

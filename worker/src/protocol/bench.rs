@@ -77,6 +77,9 @@ pub struct Load {
     /// Do not sleep within this time of an intended instant.
     #[serde(default)]
     pub spin_us: u64,
+    /// The longest sleep; 0: of any length.
+    #[serde(default)]
+    pub nap_us: u64,
 }
 
 fn poisson() -> Spread {
