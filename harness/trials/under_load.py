@@ -86,7 +86,7 @@ class UnderLoad:
             drain_ms=round(case.scenario.timeout * 1_000),
             check_every=self.check_every,
             marker=self.marker,
-            threads=threads or self._threads(window, connections, closed=closed),
+            threads=threads or self._threads(window, connections, closed=mode == "closed"),
             cpus=placement.generator_cpus or None,
             **asdict(wakefulness(mode, own_core=placement.sharing == "none")),
         )
