@@ -12,7 +12,7 @@ def t_cdf(t: float, df: float) -> float:
     """P(T ≤ t) with df degrees of freedom. Abramowitz and Stegun, 26.7.1. Raises ValueError for df ≤ 0."""
     if df <= 0:
         raise ValueError(f"{df} degrees of freedom")
-    tail = 0.5 * _incomplete_beta(df / 2, 0.5, df / (df + t * t))
+    tail = 0.5 * incomplete_beta(df / 2, 0.5, df / (df + t * t))
     return 1 - tail if t > 0 else tail
 
 
@@ -33,12 +33,12 @@ def t_quantile(probability: float, df: float) -> float:
     return high
 
 
-def _incomplete_beta(a: float, b: float, x: float) -> float:
+def incomplete_beta(a: float, b: float, x: float) -> float:
     """The regularised incomplete beta function, by its continued fraction (Abramowitz and Stegun, 26.5.8)."""
     if x <= 0 or x >= 1:
         return 0.0 if x <= 0 else 1.0
     if x > (a + 1) / (a + b + 2):  # where the fraction converges fast
-        return 1 - _incomplete_beta(b, a, 1 - x)
+        return 1 - incomplete_beta(b, a, 1 - x)
     log_front = a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     return math.exp(log_front) / a * _beta_fraction(a, b, x)
 
