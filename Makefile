@@ -15,6 +15,7 @@ TARGETS ?=
 SCENARIOS ?=
 DRIVER ?= auto
 ARGS ?=
+BASE ?=
 CHOICE = $(SCENARIOS) $(if $(TARGETS),--target $(TARGETS)) --driver $(DRIVER) $(ARGS)
 
 .PHONY: help
@@ -57,6 +58,10 @@ quick: setup ## a first look within five minutes; not for decisions
 .PHONY: bench-full
 bench-full: setup ## the whole protocol: five rounds, all windows
 	@$(HARNESS) bench $(CHOICE) --full
+
+.PHONY: nightly
+nightly: setup ## the guard: this checkout against the accepted revision (BASE=REV for another)
+	@$(HARNESS) gate $(if $(BASE),--base $(BASE)) $(if $(TARGETS),--target $(TARGETS)) --driver $(DRIVER) $(ARGS)
 
 .PHONY: bench-accuracy
 bench-accuracy: setup ## the load generator against known delays, in full

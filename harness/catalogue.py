@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.config import ConfigError, Problem, read_model
 from harness.errors import UsageError
+from harness.gate_file import GateFile
 from harness.model import DockerSpec, ProcessSpec, Scenario, TargetFile, TargetSpec, Variant
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,6 +97,11 @@ def read_scenario(path: Path) -> Scenario:
 
 def all_scenarios(root: Path = ROOT) -> list[Scenario]:
     return [read_scenario(p) for p in sorted((root / "scenarios").glob("*.yaml"))]
+
+
+def read_gate_file(path: Path = ROOT / "gate.yaml") -> GateFile:
+    """What the nightly guard compares. Raises ConfigError."""
+    return read_model(path, GateFile)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from harness.drivers.existing import ExistingDriver
 from harness.drivers.process import ProcessDriver
 from harness.engine import EngineChoice, choose_engine
 from harness.errors import InfrastructureError, StartError, UsageError
+from harness.gate.session import GateOptions, run_gate
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, Scenario, TargetSpec
@@ -26,7 +27,7 @@ from harness.probes.placement import Placement, Profile, place
 from harness.probes.topology import read_topology
 from harness.progress import Progress
 from harness.session import BenchOptions, Outcome, Tools, prepare, run_bench
-from harness.store import new_run_id
+from harness.store import RunFolder, new_run_id
 from harness.verify import Report, verify_running, verify_target
 
 BUILDS = ROOT / ".build"
@@ -96,10 +97,7 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
         name, driver, note, targets = "existing", existing, None, [existing.target()]
     if note:
         progress.warn(note)
-    BUILDS.mkdir(exist_ok=True)
-    engine = choose_engine(request.engine, BUILDS, request.locustfile, progress)
-    if engine.note:
-        progress.warn(engine.note)
+    engine = _engine(request.engine, request.locustfile, progress)
     return run_bench(
         BenchOptions(
             scenarios=request.scenarios,
@@ -133,6 +131,42 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
         ),
         progress,
     )
+
+
+def run_gate_request(
+    options: GateOptions, driver_name: str, profile: Profile, progress: Progress
+) -> tuple[RunFolder, JsonObject]:
+    """A whole `harness gate`. Raises HarnessError for what prevents all of it."""
+    _remove_leftovers(progress)
+    placement = read_placement(profile)
+    _step_aside(placement)
+    name, driver, note = choose_driver(driver_name)
+    if note:
+        progress.warn(note)
+    engine = _engine("auto", None, progress)
+    tools = Tools(
+        driver=driver,
+        driver_name=name,
+        driver_note=note,
+        placement=placement,
+        engine=engine.name,
+        engine_note=engine.note,
+        workers=engine.workers(placement),
+        own_service=False,
+        locustfile=False,
+        generator=_generator(engine, placement, None),
+        calibrate=None,
+        manifest=_manifest(name, placement),
+    )
+    return run_gate(options, tools, progress)
+
+
+def _engine(wanted: str, locustfile: Path | None, progress: Progress) -> EngineChoice:
+    BUILDS.mkdir(exist_ok=True)
+    engine = choose_engine(wanted, BUILDS, locustfile, progress)
+    if engine.note:
+        progress.warn(engine.note)
+    return engine
 
 
 def _refuse_contract_scenarios(request: BenchRequest) -> None:
@@ -196,10 +230,7 @@ def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick
     """A calibration by itself, with a generator placed as a bench would place it. Raises HarnessError."""
     placement = read_placement(profile)
     _step_aside(placement)
-    BUILDS.mkdir(exist_ok=True)
-    engine = choose_engine(wanted, BUILDS, None, progress)
-    if engine.note:
-        progress.warn(engine.note)
+    engine = _engine(wanted, None, progress)
     progress.live("calibrating the load generator")
     with tempfile.TemporaryDirectory(prefix="calibration-", dir=BUILDS) as name:
         folder = Path(name)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from harness.gate_file import GateFile
 from harness.kit.cases import CaseFile
 from harness.model import Scenario, TargetFile
 from harness.store import write_atomically
@@ -15,6 +16,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "scenario.schema.json": Scenario,
     "target.schema.json": TargetFile,
     "cases.schema.json": CaseFile,
+    "gate.schema.json": GateFile,
 }
 
 

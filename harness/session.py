@@ -236,7 +236,7 @@ def _run_rounds(
             left = duration_text(max(0.0, plan.estimated_s - planned_s) * pace)
             which = f"trial {done} of {len(plan.trials)}" if attempt == 1 else "once more"
             head = f"round {number} of {plan.rounds}, {which}, about {left} left: {trial.case.id}"
-            record = _one_trial(bench, trial, attempt, run, head, progress)
+            record = one_trial(bench, trial, attempt, run, head, progress)
             if record["status"] != "valid":
                 keeper.discard()
                 if attempt == 1:
@@ -245,9 +245,10 @@ def _run_rounds(
             done_s = earlier_s + time.monotonic() - began_s
 
 
-def _one_trial(
+def one_trial(
     bench: Bench, planned: PlannedTrial, attempt: int, run: RunFolder, head: str, progress: Progress
 ) -> JsonObject:
+    """Runs a trial in its folder and gives its record; `head` says which it is wherever progress is shown."""
     case = planned.case
     progress.live(f"{head}: starting")
     with run.new_trial(case.id, planned.round, attempt) as folder:

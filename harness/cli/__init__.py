@@ -10,6 +10,7 @@ import typer
 
 from harness.cli import check, look, measure
 from harness.cli.ending import guarded
+from harness.cli.gate import gate_app
 
 _COMMANDS = (
     measure.bench,
@@ -40,6 +41,7 @@ def make_app() -> typer.Typer:
     )
     for command in _COMMANDS:
         app.command()(command)
+    app.add_typer(gate_app, name="gate")
     return app
 
 

@@ -1,0 +1,136 @@
+"""The nightly guard: compare head with base, show a night again, accept a revision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.catalogue import ROOT, find_scenario, read_gate_file
+from harness.cli.ending import add_step_summary, err, finish, out
+from harness.cli.options import (
+    RESULTS,
+    DriverName,
+    DriverOption,
+    ProfileName,
+    Quiet,
+    Targets,
+    command_line,
+    duration_s,
+    targets_named,
+)
+from harness.errors import ExitCode, UsageError
+from harness.progress import Progress
+
+gate_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_PROBE_S = 20.0
+_QUICK_PROBE_S = 4.0
+_QUICK_LOOKS = (4,)
+
+
+@gate_app.callback(invoke_without_command=True)
+def gate(
+    context: typer.Context,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="git revision, directory or image digest (default: the accepted revision in gate.yaml)"
+        ),
+    ] = None,
+    head: Annotated[str | None, typer.Option(help="the same; default: this checkout as it is")] = None,
+    target: Targets = None,
+    scenario: Annotated[str | None, typer.Option(help="in place of gate.yaml's")] = None,
+    driver: DriverOption = DriverName.auto,
+    profile: Annotated[ProfileName, typer.Option(help="which cores go to whom")] = ProfileName.auto,
+    budget: Annotated[str | None, typer.Option(help="time for everything, such as 60m")] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="of the order within pairs and the arrivals of requests")
+    ] = 1,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="one look after four rounds, a short noise probe: not for decisions"),
+    ] = False,
+    advance: Annotated[
+        bool, typer.Option("--advance", help="accept head in gate.yaml after `no change` or `improvement`")
+    ] = False,
+    file: Annotated[Path, typer.Option("--config", help="the rules")] = ROOT / "gate.yaml",
+    results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
+    quiet: Quiet = False,
+) -> None:
+    """Did head become slower than base? Both are built and measured in pairs, here and now; 1 is a regression."""
+    if context.invoked_subcommand:
+        return
+    from harness.compose import BUILDS, run_gate_request
+    from harness.gate.accept import advance as advanced
+    from harness.gate.session import GateOptions, estimate_text
+    from harness.gate.sources import find_side, resolve, working_tree
+    from harness.report.night import print_night, write_night
+    from harness.report.outputs import write_all
+
+    rules = read_gate_file(file)
+    if quick:
+        rules = rules.model_copy(update={"looks": _QUICK_LOOKS})
+    if base is None and rules.accepted is None:
+        raise UsageError(
+            'no revision is accepted yet: name one with --base, or `harness gate accept REV --reason "…"`'
+        )
+    sources = BUILDS / "gate"
+    before = resolve(base or (rules.accepted.revision if rules.accepted else ""), ROOT, sources)
+    now = resolve(head, ROOT, sources) if head else working_tree(ROOT)
+    own = targets_named(target or list(rules.targets), None)
+    options = GateOptions(
+        file=rules,
+        scenario=find_scenario(scenario or rules.scenario),
+        base=before,
+        head=now,
+        base_targets=[find_side(before, t.id, t) for t in own],
+        head_targets=[find_side(now, t.id, t) for t in own],
+        budget_s=duration_s(budget) or rules.budget,
+        seed=seed,
+        probe_s=_QUICK_PROBE_S if quick else _PROBE_S,
+        results=results,
+        workspace=BUILDS,
+        argv=command_line(),
+    )
+    with Progress(err, quiet=quiet) as progress:
+        progress.line(f"head {now.text} against base {before.text}, at most about {estimate_text(options)}")
+        run, night = run_gate_request(options, driver.value, profile.value, progress)
+        progress.live("writing the report")
+        write_night(run)
+        if night["targets"]:
+            write_all(run)
+            write_night(run)
+    print_night(out, night)
+    add_step_summary(run.path / "gate.md")
+    if advance:
+        out.print(advanced(file, ROOT, night), highlight=False, markup=False)
+    reasons = tuple(night["reasons"]) if night["exit_code"] else ()
+    finish("gate", results, ExitCode(night["exit_code"]), reasons, run.run_id)
+
+
+@gate_app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="a run's folder")] = RESULTS / "latest",
+) -> None:
+    """Show a night again from its gate.json, and write its pages anew; measures nothing."""
+    from harness.report.night import print_night, write_night
+    from harness.store import open_run
+
+    night, paths = write_night(open_run(run))
+    print_night(out, night)
+    out.print(f"page: {paths['html']}", highlight=False)
+
+
+@gate_app.command()
+def accept(
+    revision: Annotated[str, typer.Argument(help="what the next nights are to be compared with")],
+    reason: Annotated[str, typer.Option(help="why, in one sentence")],
+    file: Annotated[Path, typer.Option("--config", help="the rules")] = ROOT / "gate.yaml",
+) -> None:
+    """Make a revision the base of the nights to come: after a regression that is meant, or the first time."""
+    from harness.gate.accept import accept as accepted
+
+    done = accepted(file, ROOT, revision, reason)
+    out.print(f"accepted {done.revision[:12]}: {done.reason}", highlight=False, markup=False)
