@@ -123,6 +123,9 @@ def _problems(
         elif item["type"] == "missing":
             key = ".".join(str(p) for p in (*known, place[-1]))
             text = "is required"
+        elif item["type"] == "unknown_name":
+            given, names = str(item["input"]), item["ctx"]["valid"]
+            text = f"{item['msg']} {given!r}{_suggestion(given, names)}"
         else:
             text = item["msg"].removeprefix("Value error, ")
             if not isinstance(item.get("input"), dict | list):

@@ -10,8 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from harness.promised import Promised, of_scenario, of_window
 from harness.units import parse_duration_s, parse_size_bytes
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
@@ -335,10 +345,16 @@ class Reload(FileModel):
 class Promise(FileModel):
     """A service level: `metric` of `window` must not exceed `at_most` (or fall under `at_least`)."""
 
-    metric: str
+    metric: str = Field(description="what is promised, with its unit: response_p99_ms, memory_peak_mib")
     window: Name | None = None
     at_most: float | None = None
     at_least: float | None = None
+
+    @model_validator(mode="after")
+    def _limited(self) -> Promise:
+        if self.at_most is None and self.at_least is None:
+            raise ValueError("a promise needs `at_most` or `at_least`")
+        return self
 
 
 class Scenario(FileModel):
@@ -379,10 +395,34 @@ class Scenario(FileModel):
                 raise ValueError(
                     f"window {window.name}: a capacity window must come before shares of capacity"
                 )
-        unknown = [p.window for p in self.promises if p.window and p.window not in names]
-        if unknown:
-            raise ValueError(f"a promise names a window that is not here: {unknown[0]}")
+        if wrong := [e for n, p in enumerate(self.promises) for e in self._promise_errors(n, p)]:
+            raise ValidationError.from_exception_data("Scenario", wrong)
         return self
+
+    def promisable(self, window: str | None) -> dict[str, Promised] | None:
+        """What may be promised of the window, or of the service as a whole; None where there is no such window."""
+        if window is None:
+            return of_scenario(self.kind)
+        mode = self._modes().get(window)
+        return None if mode is None else of_window(mode)
+
+    def _modes(self) -> dict[str, str]:
+        """The mode of each window by its name; a reload scenario has one of its own."""
+        own = {"reload": "open"} if self.kind == "reload" else {}
+        return own | {e.name: e.mode for w in self.windows for e in w.expanded()}
+
+    def _promise_errors(self, number: int, promise: Promise) -> list[InitErrorDetails]:
+        """A promise of what will not be measured is told before anything is."""
+        known = self.promisable(promise.window)
+        if known is not None and promise.metric in known:
+            return []
+        key, name, valid = (
+            ("window", promise.window, sorted(self._modes()))
+            if known is None
+            else ("metric", promise.metric, sorted(known))
+        )
+        error = PydanticCustomError("unknown_name", "unknown {key}", {"key": key, "valid": valid})
+        return [InitErrorDetails(type=error, loc=("promises", number, key), input=name)]
 
     @property
     def algorithm(self) -> str:

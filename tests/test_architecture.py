@@ -12,6 +12,7 @@ LAYERS: dict[str, int] = {
     "units": 0,
     "errors": 0,
     "priority": 0,
+    "promised": 0,
     "model": 1,
     "stats": 1,
     "config": 2,

@@ -8,7 +8,8 @@ from harness.catalogue import ROOT, all_scenarios, find_scenario, find_target, m
 from harness.config import ConfigError, read_model
 from harness.errors import UsageError
 from harness.kit.cases import CaseFile
-from harness.model import Scenario, TargetFile, Variant
+from harness.model import JsonObject, Scenario, TargetFile, Variant
+from harness.report.summary import panels_of
 
 GOOD = """\
 schema: 1
@@ -81,9 +82,44 @@ def test_two_windows_may_not_share_a_name(tmp_path: Path) -> None:
     assert "same name" in problems_of(tmp_path, text)[0][2]
 
 
-def test_a_promise_names_a_window_that_is_there(tmp_path: Path) -> None:
-    text = GOOD + "promises: [{metric: response_p99_ms, window: night, at_most: 1}]\n"
-    assert "night" in problems_of(tmp_path, text)[0][2]
+@pytest.mark.parametrize(
+    ("promise", "key", "words"),
+    [
+        ("metric: response_p99_ms, window: night, at_most: 1", "window", ["'night'", "known here: peak"]),
+        ("metric: response_p99_ms, window: peek, at_most: 1", "window", ["did you mean 'peak'"]),
+        ("metric: respons_p99_ms, window: peak, at_most: 1", "metric", ["did you mean 'response_p99_ms'"]),
+        ("metric: response_p99, window: peak, at_most: 1", "metric", ["did you mean 'response_p99_"]),
+        ("metric: response_p99_mib, window: peak, at_most: 1", "metric", ["did you mean 'response_p99_ms'"]),
+        ("metric: capacity_rps, window: peak, at_least: 1", "metric", ["unknown metric"]),
+        ("metric: memory_peek_mib, at_most: 1", "metric", ["did you mean 'memory_peak_mib'"]),
+        ("metric: response_p99_ms, at_most: 1", "metric", ["unknown metric 'response_p99_ms'"]),
+        ("metric: ready_ms", "", ["at_most"]),
+    ],
+)
+def test_a_promise_of_what_is_not_measured_is_told_with_its_line(
+    tmp_path: Path, promise: str, key: str, words: list[str]
+) -> None:
+    good = "  - {metric: response_p99_ms, window: peak, at_most: 1}\n"
+    found = problems_of(tmp_path, f"{GOOD}promises:\n{good}  - {{{promise}}}\n")
+    assert [(line, place) for line, place, _ in found] == [(8, f"promises.1.{key}".rstrip("."))]
+    assert [w for w in words if w not in found[0][2]] == []
+
+
+def test_every_promise_that_a_file_may_make_is_a_figure_of_the_report() -> None:
+    """So that none is accepted and then never told."""
+    for name in ("routing-4kb", "reload", "cold-start", "memory"):
+        scenario = find_scenario(name)
+        columns = {m.column.key for _, group in panels_of(dump(scenario)) for m in group}
+        windows = [e.name for w in scenario.windows for e in w.expanded()]
+        for window in (None, *windows, *(["reload"] if name == "reload" else [])):
+            known = scenario.promisable(window)
+            assert known
+            keys = {f"{window}/{p.figure}" if window else p.figure for p in known.values()}
+            assert keys <= columns
+
+
+def dump(scenario: Scenario) -> JsonObject:
+    return dict(scenario.model_dump(mode="json", by_alias=True))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
