@@ -120,6 +120,24 @@ class Tuning(FileModel):
     reason: str
 
 
+class PauseLog(FileModel):
+    """How a runtime tells of its pauses for garbage collection, or why it tells nothing."""
+
+    format: Literal["hotspot", "gctrace"] | None = Field(
+        None, description="of the log; gctrace is read from the service's standard error"
+    )
+    environment: Environment = Field(
+        default_factory=dict, description="what makes the runtime write it; {file} becomes the log's path"
+    )
+    missing_because: str | None = Field(None, description="why nothing is known, where there is no format")
+
+    @model_validator(mode="after")
+    def _either(self) -> PauseLog:
+        if (self.format is None) == (self.missing_because is None):
+            raise ValueError("give `format` or `missing_because`")
+        return self
+
+
 class ProcessPatch(FileModel):
     """What a variant changes of `process`; a member that is given replaces the target's own."""
 
@@ -149,6 +167,7 @@ class Variant(FileModel):
     toolchain: tuple[Toolchain, ...] | None = None
     tuning: tuple[Tuning, ...] | None = None
     payload: Literal["raw", "tree"] | None = None
+    pauses: PauseLog | None = None
     warmup_hint_s: float | None = None
 
 
@@ -167,6 +186,7 @@ class TargetFile(FileModel):
     docker: DockerSpec | None = None
     environment: Environment = Field(default_factory=dict)
     tuning: tuple[Tuning, ...] = ()
+    pauses: PauseLog | None = Field(None, description="pauses for garbage collection")
     test: tuple[tuple[str, ...], ...] = Field((), description="its own tests; BENCH_KIT names the kit")
     warmup_hint_s: float = Field(3.0, ge=0, description="how long it usually warms up; only plans use it")
     variants: dict[Name, Variant] = Field(default_factory=dict)
@@ -188,6 +208,7 @@ class TargetSpec(FileModel):
     environment: Environment = Field(default_factory=dict)
     tuning: tuple[Tuning, ...] = ()
     test: tuple[tuple[str, ...], ...] = ()
+    pauses: PauseLog | None = None
     warmup_hint_s: float = 3.0
     folder: Path
 

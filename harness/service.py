@@ -41,6 +41,7 @@ def launch_settings(
     log_path: Path,
     cpus: int | None = None,
     ready_deadline_s: float = 60.0,
+    pause_log: Path | None = None,
 ) -> LaunchSettings:
     """Contract variables for one start; `files` is the folder with jwks.json and routes.json.
 
@@ -58,4 +59,5 @@ def launch_settings(
         cpus=placing.cpus,
         memory_limit_bytes=placing.memory_limit_bytes,
         ready_deadline_s=ready_deadline_s,
+        pause_log=pause_log,
     )

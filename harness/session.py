@@ -16,7 +16,7 @@ from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, PlannedTrial, Scenario, TargetSpec
 from harness.plan import Plan, PlanOptions, make_plan, repeat, with_another_round
 from harness.probes.placement import Placement
-from harness.progress import Progress, duration_text
+from harness.progress import Progress, TrialNow, duration_text
 from harness.store import RunFolder, new_run_id, write_json
 from harness.tight import Width, widest
 from harness.trials.cold_start import measure_cold_start
@@ -233,10 +233,19 @@ def _run_rounds(
         for trial, attempt in queue:  # grows while we go through it
             done += attempt == 1
             pace = done_s / planned_s if planned_s else 1.0
-            left = duration_text(max(0.0, plan.estimated_s - planned_s) * pace)
+            left_s = max(0.0, plan.estimated_s - planned_s) * pace
             which = f"trial {done} of {len(plan.trials)}" if attempt == 1 else "once more"
-            head = f"round {number} of {plan.rounds}, {which}, about {left} left: {trial.case.id}"
+            head = f"round {number} of {plan.rounds}, {which}, about {duration_text(left_s)} left: {trial.case.id}"
+            progress.trial(
+                TrialNow(
+                    case=trial.case.id,
+                    round=f"round {number} of {plan.rounds}, {which}",
+                    done_ratio=planned_s / plan.estimated_s if plan.estimated_s else 0.0,
+                    left_s=left_s,
+                )
+            )
             record = one_trial(bench, trial, attempt, run, head, progress)
+            progress.trial(None)
             if record["status"] != "valid":
                 keeper.discard()
                 if attempt == 1:
@@ -250,14 +259,15 @@ def one_trial(
 ) -> JsonObject:
     """Runs a trial in its folder and gives its record; `head` says which it is wherever progress is shown."""
     case = planned.case
-    progress.live(f"{head}: starting")
+    progress.live("starting", head)
     with run.new_trial(case.id, planned.round, attempt) as folder:
         trial = Trial(
             bench=bench,
             planned=planned,
             folder=folder,
             files=bench.workspace / "files",
-            tell=lambda text: progress.live(f"{head}: {text}"),
+            tell=lambda text: progress.live(text, head),
+            watch=progress.watch,
         )
         record = run_trial(trial, _MEASURES[case.scenario.kind])
         record["attempt"] = attempt

@@ -61,7 +61,8 @@ class LaunchSettings:
     """How one start of a target is to be. None means: no such limit, or (port) any free one.
 
     `environment` holds the contract's variables without BIND and PORT; `files` the host paths of those that
-    name a file (ROUTES_FILE, AUTH_KEYS_FILE). The docker driver mounts the folders these files are in.
+    name a file (ROUTES_FILE, AUTH_KEYS_FILE). The docker driver mounts the folders these files are in. The
+    runtime may write about its pauses to `pause_log`, in a folder that holds nothing else.
     """
 
     environment: Mapping[str, str]
@@ -69,11 +70,18 @@ class LaunchSettings:
     case: str
     log_path: Path
     files: Mapping[str, Path] = field(default_factory=dict)
+    pause_log: Path | None = None
     cpus: tuple[int, ...] | None = None
     memory_limit_bytes: int | None = None
     port: int | None = None
     ready_deadline_s: float = 60.0
     nofile: int | None = 65_536
+
+
+def pause_environment(target: TargetSpec, log: str) -> dict[str, str]:
+    """What makes the target's runtime write of its pauses to `log`, as it sees that path."""
+    found = target.pauses.environment if target.pauses else {}
+    return {name: value.replace("{file}", log) for name, value in found.items()}
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,10 @@ class Engine:
                 mounts=[
                     Mount(target=inside, source=str(folder), type="bind", read_only=True)
                     for folder, inside in options.folders.items()
+                ]
+                + [
+                    Mount(target=inside, source=str(folder), type="bind")
+                    for folder, inside in options.written.items()
                 ],
                 healthcheck={"test": ["NONE"]},
                 init=False,

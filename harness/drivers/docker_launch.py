@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.drivers.base import Artifact, LaunchSettings, Limit
+from harness.drivers.base import Artifact, LaunchSettings, Limit, pause_environment
 from harness.drivers.docker_terms import ContainerOptions, Facts
 from harness.drivers.owner import Owner
 from harness.drivers.placeholders import fill_at_start
@@ -21,6 +21,7 @@ LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"
 PORT_INSIDE = 8080
 FILES_INSIDE = "/bench/files"
+PAUSES_INSIDE = "/bench/pauses"
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,21 @@ class Launch:
         """path inside → file here, where the engine cannot mount our folders."""
         return {} if self.facts.on_this_host else {inside: path for path, inside in self.files.values()}
 
+    @property
+    def pause_log(self) -> Path | None:
+        """None where there is to be none, or the engine cannot mount its folder."""
+        return self.settings.pause_log if self.facts.on_this_host else None
+
     def options(self) -> ContainerOptions:
         assert self.artifact.image is not None
         bind, port, published = LOOPBACK, self.port, None
         if not self.facts.on_this_host:
             outside = LOOPBACK if self.facts.address.startswith("unix:") else EVERYWHERE
             bind, port, published = EVERYWHERE, PORT_INSIDE, (outside, PORT_INSIDE, self.port)
+        log = self.pause_log
         environment = {
             **self.target.environment,
+            **(pause_environment(self.target, f"{PAUSES_INSIDE}/{log.name}") if log else {}),
             **self.settings.environment,
             **{variable: inside for variable, (_, inside) in self.files.items()},
             "BIND": bind,
@@ -75,6 +83,7 @@ class Launch:
                 "bench.case": self.settings.case,
             },
             folders={path.parent: inside.rpartition("/")[0] for path, inside in mounted},
+            written={log.parent: PAUSES_INSIDE} if log else {},
             cpus=self.settings.cpus,
             memory_limit_bytes=self.settings.memory_limit_bytes,
             nofile=None if self.nofile_refused else self.settings.nofile,

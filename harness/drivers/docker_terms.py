@@ -30,7 +30,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class ContainerOptions:
-    """One container to be made; `folders` maps host folders to where they appear (read-only) inside."""
+    """One container to be made; `folders` maps host folders to where they appear inside, read-only but `written`."""
 
     image: str
     name: str
@@ -38,6 +38,7 @@ class ContainerOptions:
     environment: Mapping[str, str]
     labels: Mapping[str, str]
     folders: Mapping[Path, str]
+    written: Mapping[Path, str]
     cpus: tuple[int, ...] | None
     memory_limit_bytes: int | None
     nofile: int | None

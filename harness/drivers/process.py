@@ -20,6 +20,7 @@ from harness.drivers.base import (
     OnLine,
     RunningTarget,
     StopResult,
+    pause_environment,
 )
 from harness.drivers.build import build, tail
 from harness.drivers.cgroups import MemoryGroup, Refusal, leftover_groups, make_memory_group
@@ -122,6 +123,7 @@ class ProcessDriver:
             **{name: os.environ[name] for name in INHERITED if name in os.environ},
             **artifact.exports,
             **artifact.target.environment,
+            **(pause_environment(artifact.target, str(settings.pause_log)) if settings.pause_log else {}),
             **settings.environment,
             **{name: str(path.absolute()) for name, path in settings.files.items()},
             **marks(settings.run_id, Owner.current()),

@@ -66,7 +66,7 @@ class Offering:
             raise LoadError("there is no worker to offer the load")
         output.mkdir(parents=True, exist_ok=True)
         window = Window(plan, workers)
-        with (output / "reports.jsonl").open("w", encoding="utf-8") as reports:
+        with (output / "reports.jsonl").open("w", buffering=1, encoding="utf-8") as reports:
             self._window, self._reports = window, reports
             try:
                 self._prepare(window)

@@ -7,9 +7,11 @@ it cannot be had; why, an event `note …` says. Counters are since the process,
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TextIO
 
@@ -88,6 +90,25 @@ def read_rows(lines: Iterable[str]) -> list[Row]:
     Raises StoreError for another schema or anything else that is not this table.
     """
     return list(_read(csv.reader(_whole(lines))))
+
+
+_TAIL_BYTES = 4096
+"""More than a few rows take; notes are short."""
+
+
+def last_rss_bytes(path: Path) -> int | None:
+    """RSS in the last whole row that has it, without reading the rest. Raises OSError, StoreError."""
+    with path.open("rb") as file:
+        heads = file.readline().decode().strip().split(",")
+        begins = file.tell()
+        file.seek(max(begins, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        rows = file.read().decode(errors="replace").split("\n")[:-1]
+    if "rss_bytes" not in heads:
+        raise StoreError(f"{path} is no table of samples")
+    place = heads.index("rss_bytes")
+    cells = (next(csv.reader([row])) for row in reversed(rows))
+    found = (c[place] for c in cells if len(c) == len(heads) and c[place].isdecimal())
+    return next((int(cell) for cell in found), None)
 
 
 def _whole(lines: Iterable[str]) -> Iterator[str]:

@@ -166,6 +166,8 @@ def why_missing(metric: str, trial: Record, window: Record | None) -> str:
         return f"needs {round(SAMPLES_ABOVE / (1 - _PERCENTS[metric] / 100)):,} requests, there were fewer"
     if metric == "spikes":
         return "needs three seconds with 20 requests each"
+    if metric.startswith("pause_"):
+        return str((trial.get("pauses") or {}).get("missing_because") or "were not looked for")
     if metric == "steady_at_s":
         warmup = trial.get("warmup")
         return "there was no warm-up" if warmup is None else f"never steady ({warmup['verdict']})"

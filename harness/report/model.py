@@ -20,7 +20,7 @@ SCHEMA = 1
 Unit = Literal["rps", "ns", "bytes", "ratio", "count", "s"]
 Display = Literal["/s", "ms", "µs", "s", "MiB", "KiB", "%", ""]
 Direction = Literal["higher", "lower"]
-PanelKind = Literal["closed", "open", "capacity", "service", "cold-start", "memory", "reload"]
+PanelKind = Literal["closed", "open", "capacity", "service", "pauses", "cold-start", "memory", "reload"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

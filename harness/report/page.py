@@ -29,6 +29,10 @@ _TERMS = {
     "peak": "peak",
     "after": "after",
     "steady at": "warm-up",
+    "pauses": "pause",
+    "longest pause": "pause",
+    "all pauses": "pause",
+    "of the time": "pause",
     "idle RSS": "RSS",
     "idle PSS": "PSS",
 }

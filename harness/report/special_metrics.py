@@ -51,6 +51,37 @@ RELOAD_METRICS = (
     Metric("p99_rest_ns", "P99 else", "ns", "ms", "lower", at("reload", "p99_rest_ns")),
 )
 
+PAUSE_METRICS = (
+    Metric("pause_count", "pauses", "count", "", "lower", at("pauses", "loaded", "count"), relative=False),
+    Metric(
+        "pause_longest_ns",
+        "longest pause",
+        "ns",
+        "ms",
+        "lower",
+        at("pauses", "loaded", "longest_ns"),
+        relative=False,
+    ),
+    Metric(
+        "pause_total_ns",
+        "all pauses",
+        "ns",
+        "ms",
+        "lower",
+        at("pauses", "loaded", "total_ns"),
+        relative=False,
+    ),
+    Metric(
+        "pause_share_ratio",
+        "of the time",
+        "ratio",
+        "%",
+        "lower",
+        at("pauses", "loaded", "share_ratio"),
+        relative=False,
+    ),
+)
+
 MEMORY = frozenset({"memory"})
 IDLE_METRICS = (
     Metric(

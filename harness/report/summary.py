@@ -96,7 +96,7 @@ def _revision_notes(run: Mapping[str, Any]) -> list[str]:
 def _scenario(run: Mapping[str, Any], name: str, trials: Sequence[Record]) -> ScenarioSummary:
     scenario = run["scenarios"][name]
     own = [t for t in trials if t["case"]["scenario"] == name]
-    panels = panels_of(scenario)
+    panels = panels_of(scenario, pauses=pauses_known(own))
     measured = [m for _, group in panels for m in group]
     cases = [c for c in run["cases"] if c["scenario"] == name]
     chosen = [choose_trials(case, own, run["rounds"]) for case in cases]
@@ -118,8 +118,8 @@ def _scenario(run: Mapping[str, Any], name: str, trials: Sequence[Record]) -> Sc
 # --- which columns a scenario has ----------------------------------------------------------------------------
 
 
-def panels_of(scenario: Mapping[str, Any]) -> list[tuple[Panel, list[Measured]]]:
-    """The scenario's panels, each with what is measured in it."""
+def panels_of(scenario: Mapping[str, Any], *, pauses: bool = False) -> list[tuple[Panel, list[Measured]]]:
+    """The scenario's panels, each with what is measured in it. `pauses`: some runtime told of its own."""
     if scenario["kind"] == "cold-start":
         note = "from just before the process is started; each trial's median, slowest and first start"
         return [_panel("start", "Cold start", "cold-start", note, special_metrics.COLD_START_METRICS)]
@@ -133,11 +133,25 @@ def panels_of(scenario: Mapping[str, Any]) -> list[tuple[Panel, list[Measured]]]
         )
         shown = (*special_metrics.IDLE_METRICS, *held, *each)
         return [_panel("memory", "Memory by connections", "memory", note, shown)]
+    pauses_panel = [_pauses_panel()] if pauses else []
     if scenario["kind"] == "reload":
-        return _reload_panels(scenario)
+        return [*_reload_panels(scenario), *pauses_panel]
     windows = [e for w in scenario["windows"] for e in Window.model_validate(w).expanded()]
     found = [_window_panel(w, scenario) for w in windows]
-    return [*found, _service_panel()]
+    return [*found, _service_panel(), *pauses_panel]
+
+
+def pauses_known(trials: Sequence[Record]) -> bool:
+    """Whether the log of any runtime tells of its pauses: else a table of them would be empty."""
+    return any((trial.get("pauses") or {}).get("loaded") for trial in trials)
+
+
+def _pauses_panel() -> tuple[Panel, list[Measured]]:
+    note = (
+        "in which the runtime lets no request go on, from its own log, over all windows; pauses that it does not "
+        "log, and work beside the program, are not in it"
+    )
+    return _panel("pauses", "Pauses for garbage collection", "pauses", note, special_metrics.PAUSE_METRICS)
 
 
 def _service_panel() -> tuple[Panel, list[Measured]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.report.metrics import Record
 from harness.report.rows import Measured
-from harness.report.summary import panels_of
+from harness.report.summary import panels_of, pauses_known
 
 COLUMNS = (
     "run",
@@ -33,13 +33,21 @@ def to_csv(run: Mapping[str, Any], trials: Sequence[Record], run_id: str) -> str
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     measured = {
-        name: [(panel.kind, m) for panel, group in panels_of(scenario) for m in group]
+        name: [
+            (panel.kind, m)
+            for panel, group in panels_of(scenario, pauses=pauses_known(_of(name, trials)))
+            for m in group
+        ]
         for name, scenario in run["scenarios"].items()
     }
     for trial in trials:
         for kind, one in measured[trial["case"]["scenario"]]:
             writer.writerow(_line(run_id, trial, kind, one))
     return text.getvalue()
+
+
+def _of(scenario: str, trials: Sequence[Record]) -> list[Record]:
+    return [t for t in trials if t["case"]["scenario"] == scenario]
 
 
 def _line(run_id: str, trial: Record, kind: str, one: Measured) -> list[object]:

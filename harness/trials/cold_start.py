@@ -21,7 +21,9 @@ def measure_cold_start(trial: Trial) -> None:
     starts: list[JsonObject] = []
     for number in range(1, trial.planned.case.scenario.cold_start.starts + 1):
         trial.tell(f"start {number} of {trial.planned.case.scenario.cold_start.starts}")
-        with trial.bench.driver.start(trial.artifact, trial.launch(f"target-{number:02d}.log")) as running:
+        with trial.bench.driver.start(
+            trial.artifact, trial.launch(f"target-{number:02d}.log", pauses=False)
+        ) as running:
             authorised_unix_ns = first_authorised(trial, running)
             if number == 1:
                 describe_start(trial, running)

@@ -12,6 +12,7 @@ from harness.model import JsonObject, Window
 from harness.probes.samples import Row
 from harness.stats import checks
 from harness.trials.capacity_window import Searched, search_capacity
+from harness.trials.pauses import note_pauses
 from harness.trials.stages import checked_service, conformance_after, info, rest, stop
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad, under_load
@@ -112,6 +113,7 @@ def evaluate(trial: Trial, done: Sequence[Offered | Searched]) -> None:
     trial.record["windows"] = [
         d.record if isinstance(d, Searched) else window_record(trial, d, rows) for d in done
     ]
+    note_pauses(trial, offered)
 
 
 def memory_figures(rows: Sequence[Row], offered: Sequence[Offered]) -> JsonObject:

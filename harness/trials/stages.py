@@ -50,6 +50,7 @@ def checked_service(trial: Trial) -> Iterator[RunningTarget]:
 def describe_start(trial: Trial, running: RunningTarget) -> None:
     """Notes how the service was started, and what it says of itself."""
     trial.record["start"] = {
+        "started_unix_ns": running.started_unix_ns,
         "ready_ns": running.ready_ns,
         "limits": [
             {"name": limit.name, "asked": limit.asked, "enforced": limit.enforced, "how": limit.how}

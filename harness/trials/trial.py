@@ -20,14 +20,21 @@ from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, PlannedTrial
 from harness.probes.placement import Placement
 from harness.probes.samples import Row
+from harness.progress import WindowNow
 from harness.service import Placing, launch_settings, setting_of
 from harness.trials.sampling import Sampler
 
 _ROWS_DEADLINE_S = 1.5
 _LOOK_ROUND_S = 0.05
 
+PAUSE_LOG = Path("pauses", "gc.log")
+"""In a trial's folder: what its runtime wrote of its pauses."""
+
 Told = Callable[[str], None]
 """Called with what the trial does just now."""
+
+Watch = Callable[[Callable[[], WindowNow] | None], None]
+"""Given what a running window shows, whenever it is asked; None when it is over."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Trial:
     folder: Path
     files: Path
     tell: Told
+    watch: Watch = lambda _: None
     record: JsonObject = field(default_factory=dict)
     sampler: Sampler | None = None
     due: tuple[Due, ...] = ()
@@ -74,8 +82,8 @@ class Trial:
     def budget_cores(self) -> int:
         return len(self.bench.placement.target_cpus)
 
-    def launch(self, log_name: str = "target.log") -> LaunchSettings:
-        """Settings for a fresh start of this trial's service."""
+    def launch(self, log_name: str = "target.log", *, pauses: bool = True) -> LaunchSettings:
+        """Settings for a fresh start of this trial's service; `pauses`: its runtime is to log them, if it can."""
         case = self.planned.case
         limit = case.scenario.memory_limit or self.bench.placement.memory_limit_bytes
         return launch_settings(
@@ -86,7 +94,18 @@ class Trial:
             run_id=self.bench.run_id,
             case=case.id,
             log_path=self.folder / log_name,
+            pause_log=self._pause_log() if pauses else None,
         )
+
+    def _pause_log(self) -> Path | None:
+        """In a folder that a container's user may write to; None for a runtime that writes no such file."""
+        spec = self.planned.case.target.pauses
+        if spec is None or not any("{file}" in value for value in spec.environment.values()):
+            return None
+        path = self.folder / PAUSE_LOG
+        path.parent.mkdir(exist_ok=True)
+        path.parent.chmod(0o777)
+        return path
 
     @property
     def keeps_contract(self) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.drivers.base import RunningTarget
+from harness.live import LiveWindow
 from harness.load.plan import LoadPlan, Mode, wakefulness
 from harness.load.supervise import LoadGenerator, LoadResult, Progress
 from harness.model import Window
@@ -118,11 +120,22 @@ class UnderLoad:
             )
 
         before = _answered(self.running)
-        result = self.generator.offer(plan, folder, on_progress or tell)
+        with self.watched(folder_name, plan, folder):
+            result = self.generator.offer(plan, folder, on_progress or tell)
         end_unix_ns = result.start_unix_ns + round(plan.duration_s * NS_PER_S)
         after = _answered(self.running)
         answered = after - before if before is not None and after is not None else None
         return Offered(window, connections, plan, result, folder, answered, end_unix_ns)
+
+    @contextmanager
+    def watched(self, name: str, plan: LoadPlan, folder: Path) -> Iterator[None]:
+        """While the context lasts, whoever looks at the trial sees the figures of this window."""
+        window = LiveWindow(name, plan, folder / "reports.jsonl", self.trial.folder / "samples.csv")
+        self.trial.watch(window.now)
+        try:
+            yield
+        finally:
+            self.trial.watch(None)
 
 
 def under_load(trial: Trial, running: RunningTarget, marker: str | None = None) -> UnderLoad:

@@ -183,8 +183,7 @@ def test_a_broken_promise_is_named(own_copy: RunFolder) -> None:
     own_copy.write_run(document)
     summary = read(own_copy).summary
     assert broken_promises(summary) == [
-        f"routing-4kb/{t}: P50 latency of rate-1000 was promised and not kept"
-        for t in ("go", "rust-axum")
+        f"routing-4kb/{t}: P50 latency of rate-1000 was promised and not kept" for t in ("go", "rust-axum")
     ]
     failures = ET.fromstring(rendered(own_copy, "junit")).findall(".//failure")
     assert len(failures) == 2

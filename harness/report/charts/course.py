@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from harness.report.charts.drawing import (
@@ -21,6 +22,11 @@ from harness.units import BYTES_PER_MIB, NS_PER_MS
 _NAMED_SHARE = 0.09
 """Of the picture's width: what a window needs for its name."""
 
+_STRIP = 0.09
+"""Of the picture's height: what the warm-ups take, all targets' together."""
+
+_SINCE = "seconds since the first window began"
+
 
 def over_time(material: Material) -> Iterator[Picture]:
     """Memory and CPU of each target's first shown trial."""
@@ -32,47 +38,108 @@ def over_time(material: Material) -> Iterator[Picture]:
     if not found:
         return
     start = f"{material.scenario.name}"
+    paused = [f for f in found if f[2].pauses is not None]
     yield make_picture(
         f"{start}-memory-over-time",
-        "Memory over time",
-        "One trial of each target. Before 0: idle, conformance cases and warm-up, as long as each takes. Shaded: the "
-        "windows of load. A line that keeps rising would be a leak.",
-        lambda axes: _draw_course(axes, found, memory=True),
+        "Memory over time" + (", and pauses" if paused else ""),
+        "One trial of each target. Shaded: the windows of load, and lighter, in a target's colour below, its warm-up; "
+        "before that it is idle and put through the cases. A line that keeps rising would be a leak."
+        + (
+            " Below: the longest pause for garbage collection in each second, of those whose runtime logs them."
+            if paused
+            else ""
+        ),
+        partial(_draw_memory, found=found, paused=paused),
+        height_inches=4.3 if paused else 3.4,
+        parts=(3.0, 1.0) if paused else (1.0,),
     )
     yield make_picture(
         f"{start}-cpu-over-time",
         "CPU over time",
         "Cores in use, half a second at a time. In an open window all targets get the same work, so a lower line is a "
-        "cheaper service; under closed load each takes what it can.",
-        lambda axes: _draw_course(axes, found, memory=False),
+        "cheaper service; under closed load, warm-up included, each takes what it can.",
+        lambda axes: _draw_cpu(axes, found),
     )
 
 
-def _draw_course(axes: Any, found: Sequence[tuple[Any, Any, Course]], *, memory: bool) -> str:
+_Courses = Sequence[tuple[Any, Any, Course]]
+
+
+def _draw_memory(axes: Any, below: Any = None, *, found: _Courses, paused: _Courses) -> str:
     ends, texts = [], []
     for row, look, seen in found:
-        if memory:
-            x, y = list(seen.seconds), [v / BYTES_PER_MIB for v in seen.rss_bytes]
-        else:
-            x, y = list(seen.cpu_seconds), list(seen.cores_used)
+        x, y = list(seen.seconds), [v / BYTES_PER_MIB for v in seen.rss_bytes]
+        _line(axes, row, look, x, y)
+        ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
+        texts.append(f"{name(row)}: from {min(y):.3g} to {max(y):.3g} MiB")
+    axes.set_yscale("log")
+    axes.minorticks_off()
+    plain_ticks(axes.yaxis)
+    axes.set_ylabel("resident memory, MiB")
+    _shade(axes, found)
+    if below is None:
+        axes.set_xlabel(_SINCE)
+    else:
+        texts += _draw_pauses(below, paused)
+        _shade(below, found, named=False)
+    label_ends(axes, ends)
+    return "; ".join(texts)
+
+
+def _draw_pauses(axes: Any, paused: _Courses) -> list[str]:
+    """A thin line up to the longest pause of each second."""
+    texts = []
+    for row, look, seen in paused:
+        pauses = [(at_s, length_ns / NS_PER_MS) for at_s, length_ns in seen.pauses or ()]
+        x, y = [p[0] for p in pauses], [p[1] for p in pauses]
+        axes.vlines(x, 0, y, color=colour(row, look), alpha=alpha(row), linewidth=1.4)
+        longest = f"longest pause {max(y):.3g} ms" if y else "no pause"
+        texts.append(f"{name(row)}: {longest}")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("pause, ms")
+    axes.set_xlabel(_SINCE)
+    axes.annotate(
+        ", ".join(name(row) for row, _, _ in paused),
+        (1.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(7, -10),
+        textcoords="offset points",
+        color=colour(paused[0][0], paused[0][1]) if len(paused) == 1 else SOFT.light,
+        fontweight="bold",
+        annotation_clip=False,
+    )
+    return texts
+
+
+def _draw_cpu(axes: Any, found: _Courses) -> str:
+    ends, texts = [], []
+    for row, look, seen in found:
+        x, y = list(seen.cpu_seconds), list(seen.cores_used)
         if not x:
             continue
-        axes.plot(
-            x, y, color=colour(row, look), alpha=alpha(row), dashes=look.dashes or (None, None), linewidth=1.4
-        )
+        _line(axes, row, look, x, y)
         ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
-        unit = "MiB" if memory else "cores"
-        texts.append(f"{name(row)}: from {min(y):.3g} to {max(y):.3g} {unit}")
-    if memory:
-        axes.set_yscale("log")
-        axes.minorticks_off()
-        plain_ticks(axes.yaxis)
-    else:
-        axes.set_ylim(bottom=0)
+        texts.append(f"{name(row)}: from {min(y):.3g} to {max(y):.3g} cores")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("cores in use")
+    axes.set_xlabel(_SINCE)
+    _shade(axes, found)
+    legend(axes, ends)
+    return "; ".join(texts)
+
+
+def _line(axes: Any, row: Any, look: Any, x: Sequence[float], y: Sequence[float]) -> None:
+    axes.plot(
+        x, y, color=colour(row, look), alpha=alpha(row), dashes=look.dashes or (None, None), linewidth=1.4
+    )
+
+
+def _shade(axes: Any, found: _Courses, *, named: bool = True) -> None:
+    """The windows, which are at about the same time for all; each target's warm-up as a strip of its own."""
     for title, begins, finishes in found[0][2].spans:
         axes.axvspan(begins, finishes, color=GRID.light, alpha=0.5, linewidth=0)
         low, high = axes.get_xlim()
-        if finishes - begins < _NAMED_SHARE * (high - low):
+        if not named or finishes - begins < _NAMED_SHARE * (high - low):
             continue  # too narrow for its name
         axes.annotate(
             title,
@@ -85,13 +152,12 @@ def _draw_course(axes: Any, found: Sequence[tuple[Any, Any, Course]], *, memory:
             fontsize=8.5,
         )
     axes.margins(x=0.01)
-    axes.set_xlabel("seconds since the first window began")
-    axes.set_ylabel("resident memory, MiB" if memory else "cores in use")
-    if memory:
-        label_ends(axes, ends)
-    else:
-        legend(axes, ends)
-    return "; ".join(texts)
+    warming = [(row, look, seen.warmup) for row, look, seen in found if named and seen.warmup]
+    for place, (row, look, (begins, finishes)) in enumerate(warming):
+        low, high = _STRIP * place / len(warming), _STRIP * (place + 1) / len(warming)
+        axes.axvspan(
+            begins, finishes, low, high, color=colour(row, look), alpha=0.35 * alpha(row), linewidth=0
+        )
 
 
 def warm_up(material: Material) -> Iterator[Picture]:

@@ -66,12 +66,21 @@ class Picture:
 
 
 def make_picture(
-    name: str, title: str, caption: str, draw: Callable[[Any], str], height_inches: float = 3.4
+    name: str,
+    title: str,
+    caption: str,
+    draw: Callable[..., str],
+    height_inches: float = 3.4,
+    parts: Sequence[float] = (1.0,),
 ) -> Picture:
-    """Draws on fresh axes. `draw` gets them and gives the picture's content in words."""
+    """Draws on fresh axes. `draw` gets them and gives the picture's content in words.
+
+    `parts`: heights, relative to one another, of several axes above one another that share their x axis.
+    """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
-        text = draw(figure.add_subplot())
+        made = figure.subplots(len(parts), 1, sharex=True, squeeze=False, height_ratios=list(parts))
+        text = draw(*made[:, 0])
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once; every further drawing would do it again
         return Picture(name, title, caption, text, _svg(figure, name), figure)
