@@ -79,6 +79,10 @@ bench-gates: .venv/.ready-dev worker ## are spoilt windows flagged, and clean on
 bench-report: .venv/.ready-dev ## time and memory of a report on 200 trials
 	@$(BIN)/python tests/report/bench_report.py
 
+.PHONY: sample-report
+sample-report: setup ## docs/sample-report and the README's table from a run: RUN=results/…
+	@$(BIN)/python -m harness.report.sample "$(RUN)"
+
 .PHONY: bench-targets
 bench-targets: setup ## requests per CPU-second of each target against what OpenSSL verifies
 	@$(BIN)/python -m harness.bench_targets $(if $(TARGETS),--target $(TARGETS)) $(ARGS)

@@ -18,6 +18,7 @@ from harness.report.charts.gallery import pictures
 from harness.report.charts.material import Material
 from harness.report.claims import claimed_order, judge_claims, read_published
 from harness.report.constraints import constraint_data
+from harness.report.glance import glance
 from harness.report.glossary import find, read_glossary
 from harness.report.index import Listed, index_context
 from harness.report.metrics import Record
@@ -30,9 +31,12 @@ from harness.report.trust import gather
 from harness.report.versus_model import Effect, Versus
 
 PRESETS = (
-    {"title": "a million a day", "limits": "rate=120&p99=100&memory=2048&cores=1"},
+    {"title": "a million a day: 12/s, bursts of 120", "limits": "rate=120&p99=100&memory=2048&cores=1"},
     {"title": "1,000/s in 10 ms", "limits": "rate=1000&p99=10&memory=512&cores=1"},
-    {"title": "the published table", "limits": "rate=48200&p99=98&memory=32768&cores=16"},
+    {
+        "title": "the published table: 48,200/s on 16 cores",
+        "limits": "rate=48200&p99=98&memory=32768&cores=16",
+    },
 )
 FIELDS = (
     {"name": "rate", "title": "wanted rate", "unit": "requests/s", "value": 120},
@@ -71,6 +75,7 @@ def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary
         presets=PRESETS,
         fields=FIELDS,
         scenarios=scenarios,
+        glance=glance(summary.scenarios[0], chosen_looks) if summary.scenarios else (),
         reloads=[{"target": t, "text": text} for t, text in wording.reloads(summary)],
         claims=judge_claims(published, summary) if published else None,
         trust=gather(trials),

@@ -28,23 +28,24 @@ def to_markdown(summary: Summary) -> str:
 def _scenario(scenario: ScenarioSummary) -> list[str]:
     parts = ["", f"### {scenario.name}", "", escaped(scenario.question)]
     for panel in scenario.panels:
-        parts += ["", f"**{escaped(panel.title)}** – {escaped(panel.note)}", "", *_panel(scenario, panel)]
+        parts += [
+            "",
+            f"**{escaped(panel.title)}** – {escaped(panel.note)}",
+            "",
+            *panel_table(scenario, panel),
+        ]
     if scenario.promises:
         parts += ["", "**Promises**", "", *_promises(scenario)]
     ruler = wording.ruler_text(scenario)
     remarks = [f"noise: {ruler}"] if ruler else []
     remarks += wording.best_texts(scenario)
-    remarks += [
-        f"hot reload of {r.target}: {r.facts['reload']}"
-        for r in scenario.rows
-        if not r.twin and "reload" in r.facts
-    ]
     remarks += [f"{target}: {text}" for target, text in wording.row_remarks(scenario)]
     remarks += [f"– {column}: {reason}" for column, reason in wording.missing_remarks(scenario)]
     return parts + bullets(remarks)
 
 
-def _panel(scenario: ScenarioSummary, panel: Panel) -> list[str]:
+def panel_table(scenario: ScenarioSummary, panel: Panel) -> list[str]:
+    """The lines of one table."""
     columns = [scenario.columns[key] for key in panel.columns]
     heads = ["target", *(f"{c.title} ({c.display})" if c.display else c.title for c in columns)]
     tail = ["payload", "trials valid"] if panel.kind == "service" else []

@@ -42,6 +42,8 @@ def value_text(value: float | None, display: Display) -> str:
     number = scaled(value, display)
     if display == "":
         return f"{number:,.0f}" if number == int(number) else f"{number:,.1f}"
+    if display == "s" and number == int(number):
+        return f"{number:,.0f}"
     if display == "%":
         return significant(number, 2) if number < 10 else f"{number:.0f}"
     return significant(number)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness.errors import HarnessError, StoreError
 from harness.model import JsonObject
-from harness.report import terminal, versus_text
+from harness.report import terminal, versus_text, wording
 from harness.report.html import Page, index_page, make_page, versus_page
 from harness.report.index import Listed, page_link
 from harness.report.junit import to_junit
@@ -55,9 +55,11 @@ def write_all(run: RunFolder) -> tuple[JsonObject, dict[str, Path]]:
     }
     for name, text in files.values():
         write_atomically(run.path / name, text)
+    remark = ". ".join([wording.machine_text(shown.summary.machine), *wording.cautions(shown.summary)])
     for picture in page.pictures:
-        write_atomically(run.path / "charts" / f"{picture.name}.svg", picture.svg)
-        _write_bytes(run.path / "charts" / f"{picture.name}.png", picture.png())
+        svg, png = picture.alone(remark)
+        write_atomically(run.path / "charts" / f"{picture.name}.svg", svg)
+        _write_bytes(run.path / "charts" / f"{picture.name}.png", png)
     return to_json(shown.summary), {kind: run.path / name for kind, (name, _) in files.items()}
 
 

@@ -105,7 +105,7 @@ class Tables:
             *((p.name, [f"{p.name}/capacity_rps"]) for p in panels if p.kind == "capacity"),
             *((f"{p.name} (closed)", [f"{p.name}/throughput_rps"]) for p in panels if p.kind == "closed"),
         ]
-        if (reference := _reference(panels)) is not None:
+        if (reference := reference_panel(panels)) is not None:
             skipped = (f"{reference.name}/throughput_rps", f"{reference.name}/rss_jitter_ratio")
             groups.append((f"{reference.name} (open)", [c for c in reference.columns if c not in skipped]))
         for panel in panels:
@@ -153,7 +153,7 @@ class Tables:
         return TableRow("noise (twins differ)", slot, "ruler", True, (*cells, Cell("", None), Cell("", None)))
 
 
-def _reference(panels: Sequence[Panel]) -> Panel | None:
+def reference_panel(panels: Sequence[Panel]) -> Panel | None:
     """The open window that the overview shows: the last with a rate common to all."""
     found = [p for p in panels if p.kind == "open" and p.rate_rps is not None]
     return found[-1] if found else None

@@ -36,7 +36,7 @@ def machine_text(machine: Machine) -> str:
         f"{machine.cores} cores" if machine.cores else "",
         gibibytes_text(machine.memory_bytes) if machine.memory_bytes else "",
         f"Linux {machine.kernel}" if machine.kernel else "",
-        machine.virtualisation or "",
+        (machine.virtualisation or "").removesuffix(", unnamed"),
     ]
     return ", ".join(p for p in parts if p)
 
@@ -62,7 +62,8 @@ def row_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
     """(target, sentence): why rows are invalid, and what to know of the others."""
     found = []
     for row in scenario.rows:
-        found += [(target_text(row), f"invalid: {gist(reason)}") for reason in row.reasons]
+        if row.reasons:
+            found.append((target_text(row), f"invalid: {'; '.join(gist(reason) for reason in row.reasons)}"))
         found += [(target_text(row), note) for note in row.notes]
     return found
 

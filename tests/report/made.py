@@ -20,7 +20,7 @@ from harness.catalogue import find_scenario
 from harness.load.plan import LoadPlan
 from harness.load.recorder import Recorder
 from harness.load.supervise import LoadResult
-from harness.model import JsonObject, PlannedTrial, Scenario, TargetSpec, Tuning, Window
+from harness.model import JsonObject, PauseLog, PlannedTrial, Scenario, TargetSpec, Tuning, Window
 from harness.plan import PlanOptions, make_plan
 from harness.probes.placement import Placement
 from harness.probes.procfs import CoreTime
@@ -43,6 +43,7 @@ class Behaviour:
     """How a made-up service behaves: `service_us` CPU time a request (one core), the rest as named.
 
     `broken`: fails conformance; `late_ratio`: share of open requests the generator sends 2 ms late.
+    `pause_ms`: its runtime logs a pause of that length every half second; None: it has no such log.
     """
 
     label: str
@@ -57,6 +58,7 @@ class Behaviour:
     cpu_share: float = 1.0
     late_ratio: float = 0.0
     broken: bool = False
+    pause_ms: float | None = None
 
 
 FOUR: Mapping[str, Behaviour] = {
@@ -127,6 +129,9 @@ def _target(name: str, behaviour: Behaviour) -> TargetSpec:
         language=behaviour.language,
         payload=cast(Any, behaviour.payload),
         reload=behaviour.reload,
+        pauses=PauseLog(missing_because="has no collector")
+        if behaviour.pause_ms is None
+        else PauseLog(format="hotspot", environment={"OPTIONS": "{file}"}),
         tuning=(Tuning(name="heap", value="default", reason="the runtime's own choice, stated"),),
         folder=Path(),
     )
@@ -260,6 +265,7 @@ class _TrialMaker:
 
     def _start(self) -> JsonObject:
         start = {
+            "started_unix_ns": self.at_ns,
             "ready_ns": round(self.behaviour.ready_ms * NS_PER_MS * self.rng.normal(1, 0.03)),
             "limits": [{"name": "cpus", "asked": "1", "enforced": True, "how": "CPU affinity"}],
             "network_mode": "host",
@@ -297,6 +303,18 @@ class _TrialMaker:
     def _after(self) -> None:
         self._samples(2.0, 0.0, self.behaviour.loaded_mib * 0.97, around="after")
         self._write_samples()
+        if self.behaviour.pause_ms is not None:
+            self._write_pauses(self.behaviour.pause_ms)
+
+    def _write_pauses(self, length_ms: float) -> None:
+        path = self.folder / trials.PAUSE_LOG
+        path.parent.mkdir()
+        instants_ms = range(self.at_ns // NS_PER_MS, self.now_ns // NS_PER_MS, 500)
+        lines = [
+            f"[{at_ms}ms] GC({n}) Pause Young (Allocation Failure) 9M->1M(61M) {length_ms:.3f}ms\n"
+            for n, at_ms in enumerate(instants_ms)
+        ]
+        path.write_text("".join(lines), encoding="utf-8")
 
     def _stand_in(self, record: JsonObject) -> Any:
         """What the real code asks of a trial."""
@@ -344,8 +362,11 @@ class _TrialMaker:
         )
         per_second = [int(v) for v in series]
         found = assess(per_second)
+        start_ns = self.now_ns
         self._samples(len(per_second), 1.0, self.behaviour.loaded_mib)
         return {
+            "start_unix_ns": start_ns,
+            "end_unix_ns": start_ns + len(per_second) * NS_PER_S,
             "completed_per_second": per_second,
             "steady_at_s": found.at_second,
             "verdict": found.verdict,

@@ -236,7 +236,7 @@ def test_pictures_say_what_they_show(tiny_run: RunFolder) -> None:
     assert {p.name.removeprefix("routing-4kb-") for p in pictures if p.name.startswith("routing-4kb-")} >= {
         "rate-1000-latency",
         "peak-throughput",
-        "peak-pareto",
+        "pareto",
         "rates",
         "memory",
         "memory-over-time",
@@ -246,7 +246,10 @@ def test_pictures_say_what_they_show(tiny_run: RunFolder) -> None:
     for picture in pictures:
         assert picture.title and picture.caption and picture.text
         assert "<dc:date>" not in picture.svg
-        assert picture.png().startswith(b"\x89PNG")
+        svg, png = picture.alone("a remark on the machine")
+        assert png.startswith(b"\x89PNG")
+        assert picture.title in svg and "a remark on the machine" in svg
+        assert picture.alone("a remark on the machine") == (svg, png), "the figure is left as it was"
 
 
 def test_a_page_without_any_valid_row_still_comes(own_copy: RunFolder) -> None:

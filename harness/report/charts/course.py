@@ -14,13 +14,13 @@ from harness.report.charts.drawing import (
     make_picture,
     plain_ticks,
 )
-from harness.report.charts.material import Material, alpha, colour, name
+from harness.report.charts.material import Material, alpha, name
 from harness.report.charts.records import Course, course
 from harness.report.palette import GRID, SOFT
 from harness.units import BYTES_PER_MIB, NS_PER_MS
 
-_NAMED_SHARE = 0.09
-"""Of the picture's width: what a window needs for its name."""
+_LETTER_SHARE = 0.012
+"""Of the picture's width: what a window needs for a letter of its name."""
 
 _STRIP = 0.09
 """Of the picture's height: what the warm-ups take, all targets' together."""
@@ -70,7 +70,7 @@ def _draw_memory(axes: Any, below: Any = None, *, found: _Courses, paused: _Cour
     for row, look, seen in found:
         x, y = list(seen.seconds), [v / BYTES_PER_MIB for v in seen.rss_bytes]
         _line(axes, row, look, x, y)
-        ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
+        ends.append(End(x[-1], y[-1], name(row), look.light))
         texts.append(f"{name(row)}: from {min(y):.3g} to {max(y):.3g} MiB")
     axes.set_yscale("log")
     axes.minorticks_off()
@@ -92,7 +92,7 @@ def _draw_pauses(axes: Any, paused: _Courses) -> list[str]:
     for row, look, seen in paused:
         pauses = [(at_s, length_ns / NS_PER_MS) for at_s, length_ns in seen.pauses or ()]
         x, y = [p[0] for p in pauses], [p[1] for p in pauses]
-        axes.vlines(x, 0, y, color=colour(row, look), alpha=alpha(row), linewidth=1.4)
+        axes.vlines(x, 0, y, color=look.light, alpha=alpha(row), linewidth=1.4)
         longest = f"longest pause {max(y):.3g} ms" if y else "no pause"
         texts.append(f"{name(row)}: {longest}")
     axes.set_ylim(bottom=0)
@@ -104,7 +104,7 @@ def _draw_pauses(axes: Any, paused: _Courses) -> list[str]:
         xycoords="axes fraction",
         xytext=(7, -10),
         textcoords="offset points",
-        color=colour(paused[0][0], paused[0][1]) if len(paused) == 1 else SOFT.light,
+        color=paused[0][1].light if len(paused) == 1 else SOFT.light,
         fontweight="bold",
         annotation_clip=False,
     )
@@ -118,7 +118,7 @@ def _draw_cpu(axes: Any, found: _Courses) -> str:
         if not x:
             continue
         _line(axes, row, look, x, y)
-        ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
+        ends.append(End(x[-1], y[-1], name(row), look.light))
         texts.append(f"{name(row)}: from {min(y):.3g} to {max(y):.3g} cores")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("cores in use")
@@ -129,9 +129,7 @@ def _draw_cpu(axes: Any, found: _Courses) -> str:
 
 
 def _line(axes: Any, row: Any, look: Any, x: Sequence[float], y: Sequence[float]) -> None:
-    axes.plot(
-        x, y, color=colour(row, look), alpha=alpha(row), dashes=look.dashes or (None, None), linewidth=1.4
-    )
+    axes.plot(x, y, color=look.light, alpha=alpha(row), dashes=look.dashes or (None, None), linewidth=1.4)
 
 
 def _shade(axes: Any, found: _Courses, *, named: bool = True) -> None:
@@ -139,7 +137,7 @@ def _shade(axes: Any, found: _Courses, *, named: bool = True) -> None:
     for title, begins, finishes in found[0][2].spans:
         axes.axvspan(begins, finishes, color=GRID.light, alpha=0.5, linewidth=0)
         low, high = axes.get_xlim()
-        if not named or finishes - begins < _NAMED_SHARE * (high - low):
+        if not named or finishes - begins < _LETTER_SHARE * len(title) * (high - low):
             continue  # too narrow for its name
         axes.annotate(
             title,
@@ -155,9 +153,7 @@ def _shade(axes: Any, found: _Courses, *, named: bool = True) -> None:
     warming = [(row, look, seen.warmup) for row, look, seen in found if named and seen.warmup]
     for place, (row, look, (begins, finishes)) in enumerate(warming):
         low, high = _STRIP * place / len(warming), _STRIP * (place + 1) / len(warming)
-        axes.axvspan(
-            begins, finishes, low, high, color=colour(row, look), alpha=0.35 * alpha(row), linewidth=0
-        )
+        axes.axvspan(begins, finishes, low, high, color=look.light, alpha=0.35 * alpha(row), linewidth=0)
 
 
 def warm_up(material: Material) -> Iterator[Picture]:
@@ -165,7 +161,7 @@ def warm_up(material: Material) -> Iterator[Picture]:
     rows = [
         (row, look, trial["warmup"])
         for row, trials, look in material.rows()
-        if (trial := trials[0]).get("warmup") and len(trial["warmup"]["completed_per_second"]) > 2
+        if (trial := trials[0]).get("warmup") and len(_whole_seconds(trial["warmup"])) > 1
     ]
     if rows:
         yield make_picture(
@@ -177,20 +173,26 @@ def warm_up(material: Material) -> Iterator[Picture]:
         )
 
 
+def _whole_seconds(warmup: Any) -> list[int]:
+    """Without the last: it was cut off; when the test ended the load, so may the one before it have been."""
+    series: list[int] = warmup["completed_per_second"]
+    return series[:-1] if warmup["capped"] else series[:-2]
+
+
 def _draw_warmup(axes: Any, rows: Sequence[Any]) -> str:
     ends, texts = [], []
     for row, look, warmup in rows:
-        series = warmup["completed_per_second"][:-1]
+        series = _whole_seconds(warmup)
         x = [second + 0.5 for second in range(len(series))]
-        axes.plot(x, series, color=colour(row, look), alpha=alpha(row), dashes=look.dashes or (None, None))
+        axes.plot(x, series, color=look.light, alpha=alpha(row), dashes=look.dashes or (None, None))
         steady = warmup["steady_at_s"]
         if steady is not None and steady < len(series):
-            axes.plot([x[steady]], [series[steady]], look.marker, color=colour(row, look), markersize=8)
+            axes.plot([x[steady]], [series[steady]], look.marker, color=look.light, markersize=8)
         texts.append(
             f"{name(row)}: "
             + (f"never steady ({warmup['verdict']})" if steady is None else f"steady from second {steady}")
         )
-        ends.append(End(x[-1], series[-1], name(row), colour(row, look)))
+        ends.append(End(x[-1], series[-1], name(row), look.light))
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -220,7 +222,7 @@ def _draw_starts(axes: Any, rows: Sequence[Any]) -> str:
         found = [s for trial in trials for s in trial["cold_starts"]]
         ready = [s["ready_ns"] / NS_PER_MS for s in found]
         authorised = [s["authorised_ns"] / NS_PER_MS for s in found]
-        tint = colour(row, look)
+        tint = look.light
         axes.plot(
             authorised,
             [place + 0.14] * len(found),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,10 @@ from matplotlib.ticker import LogLocator
 from harness.report.palette import COLOURS, GRID, INK, PAPER, SOFT
 
 WIDTH_INCHES = 7.2
+_REMARK_LETTERS = 130
+_LAYOUT_ROUNDS = 2
+"""Names at the ends of lines move with the axes that make room for them."""
+
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fixed",
@@ -57,12 +62,19 @@ class Picture:
     svg: str
     figure: Figure
 
-    def png(self) -> bytes:
-        """The same picture in pixels; drawn when asked for, since pages do not need it."""
-        out = io.BytesIO()
+    def alone(self, remark: str) -> tuple[str, bytes]:
+        """(SVG, PNG) for where no page stands around it: with its title above, and a remark below."""
+        svg, png = io.StringIO(), io.BytesIO()
         with mpl.rc_context(_STYLE):
-            self.figure.savefig(out, format="png", dpi=144, metadata={"Software": None})
-        return out.getvalue()
+            above = self.figure.text(0.01, 1.02, self.title, va="bottom", fontsize=12, fontweight="bold")
+            lines = "\n".join(textwrap.wrap(remark, _REMARK_LETTERS))
+            below = self.figure.text(0.01, -0.03, lines, va="top", fontsize=7.5, color=SOFT.light)
+            whole: Any = {"bbox_inches": "tight", "pad_inches": 0.15}
+            self.figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None}, **whole)
+            self.figure.savefig(png, format="png", dpi=144, metadata={"Software": None}, **whole)
+            above.remove()
+            below.remove()
+        return _tidy(svg.getvalue(), self.name), png.getvalue()
 
 
 def make_picture(
@@ -81,8 +93,9 @@ def make_picture(
         figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
         made = figure.subplots(len(parts), 1, sharex=True, squeeze=False, height_ratios=list(parts))
         text = draw(*made[:, 0])
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once; every further drawing would do it again
+        for _ in range(_LAYOUT_ROUNDS):
+            figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out now; every further drawing would do it again
         return Picture(name, title, caption, text, _svg(figure, name), figure)
 
 
@@ -175,17 +188,20 @@ def label_ends(axes: Any, ends: Sequence[End]) -> None:
         )
 
 
-_NAMES_A_LINE = 4
+_LETTERS_A_LINE = 62
+"""Bold ones, over the picture's whole width."""
 
 
 def legend(axes: Any, ends: Sequence[End]) -> None:
-    """Names above the picture, for lines that all end at one place; four to a line, the first line on top."""
-    lines = -(-len(ends) // _NAMES_A_LINE)
+    """Names above the picture, for lines that all end at one place; as many to a line as the longest allows."""
+    longest = max((len(end.text) for end in ends), default=0)
+    a_line = max(1, min(len(ends), 4, _LETTERS_A_LINE // (longest + 2)))
+    lines = -(-len(ends) // a_line)
     for number, end in enumerate(ends):
-        line, place = divmod(number, _NAMES_A_LINE)
+        line, place = divmod(number, a_line)
         axes.annotate(
             end.text,
-            (place / min(len(ends), _NAMES_A_LINE), 1.0),
+            (place / a_line, 1.0),
             xycoords="axes fraction",
             xytext=(0, 18 + 13 * (lines - 1 - line)),
             textcoords="offset points",

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from harness.report.charts.drawing import End, Picture, label_ends, make_picture, plain_ticks
-from harness.report.charts.material import Material, alpha, colour, known, name
+from harness.report.charts.material import Material, alpha, known, name
 from harness.report.charts.records import merged_latency
 from harness.report.metrics import Record, percentile
 from harness.report.numbers import figure_text, scaled, value_text
@@ -42,8 +42,8 @@ def _draw_curves(axes: Any, curves: Sequence[Any]) -> str:
     for row, look, curve in curves:
         x = [1 / (1 - point.percentile / 100) for point in curve]
         y = [point.value_ns / NS_PER_MS for point in curve]
-        axes.plot(x, y, color=colour(row, look), alpha=alpha(row), dashes=look.dashes or (None, None))
-        ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
+        axes.plot(x, y, color=look.light, alpha=alpha(row), dashes=look.dashes or (None, None))
+        ends.append(End(x[-1], y[-1], name(row), look.light))
     axes.set_xscale("log")
     axes.set_yscale("log")
     right = max(end.x for end in ends)
@@ -82,7 +82,7 @@ def _draw_dots(axes: Any, rows: Sequence[Any], key: str) -> str:
     texts = []
     for place, (row, look) in enumerate(rows):
         figure = row.figures[key]
-        tint = colour(row, look)
+        tint = look.light
         axes.plot(figure.trials, [place] * len(figure.trials), ".", color=tint, alpha=0.45 * alpha(row))
         if figure.low is not None and figure.high is not None:
             axes.plot([figure.low, figure.high], [place, place], color=tint, alpha=alpha(row), linewidth=2.2)
@@ -168,21 +168,21 @@ def _draw_rates(axes: Any, material: Material, drawn: Sequence[Any], limits_ns: 
     ends, texts = [], []
     for row, look, points in drawn:
         x, y = [p[0] for p in points], [p[1] for p in points]
-        axes.plot(x, y, marker=".", color=colour(row, look), alpha=alpha(row))
+        axes.plot(x, y, marker=".", color=look.light, alpha=alpha(row))
         for key, figure in row.figures.items():
             if key.endswith("/capacity_rps") and figure.centre is not None:
                 p99 = known(row, key.replace("capacity_rps", "p99_ns"))
                 at = (p99.centre or 0) / NS_PER_MS if p99 else y[-1]
-                fill = "none" if figure.at_least else colour(row, look)
+                fill = "none" if figure.at_least else look.light
                 axes.plot(
                     [figure.centre],
                     [at],
                     look.marker,
-                    color=colour(row, look),
+                    color=look.light,
                     markerfacecolor=fill,
                     markersize=8,
                 )
-        ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
+        ends.append(End(x[-1], y[-1], name(row), look.light))
         texts.append(f"{name(row)}: " + ", ".join(f"{value_text(a, '/s')}/s {b:.3g} ms" for a, b in points))
     for limit_ns in limits_ns:
         axes.axhline(limit_ns / NS_PER_MS, color=SOFT.light, linestyle=(0, (4, 3)), linewidth=1)
@@ -198,37 +198,44 @@ def _draw_rates(axes: Any, material: Material, drawn: Sequence[Any], limits_ns: 
 
 
 def throughput_against_memory(material: Material) -> Iterator[Picture]:
-    """What a service gives for what it takes."""
-    for panel in material.panels("closed"):
-        key = f"{panel.name}/throughput_rps"
-        rows = [(r, look) for r, _, look in material.rows() if known(r, key) and known(r, "loaded_rss_bytes")]
-        if len(rows) > 1:
-            yield make_picture(
-                f"{material.scenario.name}-{panel.name}-pareto",
-                f"Throughput against memory, {panel.title}",
-                "Up and to the left is better: more requests from less memory. A target is dominated when another "
-                "lies above it and to its left.",
-                partial(_draw_pareto, rows=rows, key=key),
-            )
+    """What a service gives for what it takes: its capacity, or its peak where no capacity was searched."""
+    for kind, metric, gives in (
+        ("capacity", "capacity_rps", "Capacity"),
+        ("closed", "throughput_rps", "Throughput"),
+    ):
+        for panel in material.panels(kind):
+            key = f"{panel.name}/{metric}"
+            rows = [
+                (r, look) for r, _, look in material.rows() if known(r, key) and known(r, "loaded_rss_bytes")
+            ]
+            if len(rows) > 1:
+                yield make_picture(
+                    f"{material.scenario.name}-pareto",
+                    f"{gives} against memory, {panel.title}",
+                    "Up and to the left is better: more requests from less memory. The dotted line joins those that "
+                    "no other beats in both. Hollow: at least so many, the target could do more.",
+                    partial(_draw_pareto, rows=rows, key=key),
+                )
+                return
 
 
 def _draw_pareto(axes: Any, rows: Sequence[Any], key: str) -> str:
-    ends, texts = [], []
+    ends, texts, points = [], [], []
     for row, look in rows:
         x = scaled(row.figures["loaded_rss_bytes"].centre, "MiB")
         y = row.figures[key].centre
-        fill = "none" if row.figures[key].at_least else colour(row, look)
+        fill = "none" if row.figures[key].at_least else look.light
         axes.plot(
-            [x],
-            [y],
-            look.marker,
-            color=colour(row, look),
-            markerfacecolor=fill,
-            alpha=alpha(row),
-            markersize=9,
+            [x], [y], look.marker, color=look.light, markerfacecolor=fill, alpha=alpha(row), markersize=9
         )
-        ends.append(End(x, y, name(row), colour(row, look)))
+        ends.append(End(x, y, name(row), look.light))
         texts.append(f"{name(row)}: {y:,.0f}/s with {x:.3g} MiB")
+        if row.valid:
+            points.append((x, y))
+    best = unbeaten(points)
+    axes.step(
+        [x for x, _ in best], [y for _, y in best], where="post", color=SOFT.light, linestyle=":", linewidth=1
+    )
     axes.set_xscale("log")
     axes.margins(x=0.12, y=0.18)
     axes.set_ylim(bottom=0)
@@ -239,6 +246,15 @@ def _draw_pareto(axes: Any, rows: Sequence[Any], key: str) -> str:
     axes.set_ylabel("requests a second")
     label_ends(axes, ends)
     return "; ".join(texts)
+
+
+def unbeaten(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those of (cost, gain) for which no other costs no more and gains no less, the cheapest first."""
+    best: list[tuple[float, float]] = []
+    for cost, gain in sorted(points, key=lambda p: (p[0], -p[1])):
+        if not best or gain > best[-1][1]:
+            best.append((cost, gain))
+    return best
 
 
 PICTURES = (latency_by_percentile, throughput, rate_against_latency, throughput_against_memory)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from harness.report.metrics import Record
 from harness.report.model import Column, Figure, Panel, Row, ScenarioSummary
-from harness.report.palette import SOFT, Look
+from harness.report.palette import Look
 from harness.report.rows import CaseTrials
 
-FADED = 0.4
+FADED = 0.45
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,8 @@ def known(row: Row, key: str) -> Figure | None:
     return figure if figure is not None and figure.centre is not None else None
 
 
-def colour(row: Row, look: Look) -> str:
-    """Its own for a valid row; one that is not valid is drawn without."""
-    return look.light if row.valid else SOFT.light
-
-
 def alpha(row: Row) -> float:
+    """A row that is not valid is drawn faintly, in its own colour all the same."""
     return 1.0 if row.valid else FADED
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.report.charts.drawing import End, Picture, label_ends, make_picture, plain_ticks
-from harness.report.charts.material import Material, alpha, colour, known, name
+from harness.report.charts.material import Material, alpha, known, name
 from harness.report.numbers import scaled, value_text
 
 _LEVELS = (
@@ -34,7 +34,7 @@ def levels(material: Material) -> Iterator[Picture]:
 def _draw_levels(axes: Any, rows: Sequence[Any]) -> str:
     texts = []
     for place, (row, look) in enumerate(rows):
-        tint = colour(row, look)
+        tint = look.light
         values = {}
         for key, label, marker, fill in _LEVELS:
             if figure := known(row, key):
@@ -79,8 +79,8 @@ def _draw_connections(axes: Any, rows: Sequence[Any], keys: Sequence[str]) -> st
             if (f := known(row, k))
         ]
         x, y = [p[0] for p in points], [p[1] for p in points]
-        axes.plot(x, y, marker=look.marker, color=colour(row, look), alpha=alpha(row))
-        ends.append(End(x[-1], y[-1], name(row), colour(row, look)))
+        axes.plot(x, y, marker=look.marker, color=look.light, alpha=alpha(row))
+        ends.append(End(x[-1], y[-1], name(row), look.light))
         texts.append(f"{name(row)}: " + ", ".join(f"{n:,} {value_text(v, '')} MiB" for n, v in points))
     for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
         set_scale("log")

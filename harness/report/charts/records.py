@@ -66,7 +66,7 @@ def course(run_path: Path, trial: Record) -> Course | None:
     if not path.is_file():
         return None
     with path.open(encoding="utf-8") as lines:
-        rows = [r for r in read_rows(lines) if r.rss_bytes is not None and not r.event]
+        rows = [r for r in read_rows(lines) if r.rss_bytes and not r.event]  # 0: it has ended
     if len(rows) < 2:
         return None
     windows = trial.get("windows") or []
@@ -83,7 +83,7 @@ def course(run_path: Path, trial: Record) -> Course | None:
     pairs = list(pairwise(cpu))
     return Course(
         seconds=tuple((r.unix_ns - start_ns) / NS_PER_S for r in rows),
-        rss_bytes=tuple(r.rss_bytes for r in rows if r.rss_bytes is not None),
+        rss_bytes=tuple(r.rss_bytes for r in rows if r.rss_bytes),
         cpu_seconds=tuple(((a + b) / 2 - start_ns) / NS_PER_S for (a, _), (b, _) in pairs),
         cores_used=tuple((y - x) / (b - a) for (a, x), (b, y) in pairs),
         spans=tuple(spans),

@@ -214,6 +214,7 @@ function short(value) {
     row.append(head, cell(word, j.meets ? "text meets" : j.meets === false ? "text fails" : "text"));
     row.append(cell(j.headroom === null ? "–" : `${j.target.capacity?.at_least ? "≥ " : ""}${short(j.headroom)} ×`));
     row.append(cell(j.p99_ms === null ? "–" : short(j.p99_ms)));
+    row.append(cell(j.target.peak_bytes.centre === null ? "–" : short(j.target.peak_bytes.centre / 2 ** 20)));
     row.append(cell(j.coresUsed === null ? "–" : short(j.coresUsed)));
     row.append(cell(j.cores100k === null ? "–" : short(j.cores100k)));
     row.append(cell(j.gb100k === null ? "–" : short(j.gb100k)));
