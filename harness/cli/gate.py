@@ -124,6 +124,39 @@ def show(
 
 
 @gate_app.command()
+def rehearse(
+    runs: Annotated[
+        list[Path], typer.Argument(help="nights whose sides were one artifact: gate --base HEAD")
+    ],
+    nights: Annotated[int, typer.Option(min=100, max=1_000_000, help="how many to simulate")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="of the simulation")] = 1,
+    file: Annotated[Path, typer.Option("--config", help="the rules")] = ROOT / "gate.yaml",
+) -> None:
+    """How often would the guard cry wolf or miss a change here? Simulated from real nights without one."""
+    from rich.table import Table
+
+    from harness.gate.rehearsal import CURVE_PAIRS, material_of, rehearse
+    from harness.gate.session import rules_of
+    from harness.report.night import read_night
+    from harness.store import open_run
+
+    material = material_of([read_night(open_run(run)) for run in runs])
+    found = rehearse(material, rules_of(read_gate_file(file)), nights, seed)
+    listed = ", ".join(
+        f"{t}: {n} trials of {len(material.sessions[t])} nights" for t, n in material.trials.items()
+    )
+    out.print(f"drawn from {listed}; metrics: {', '.join(material.metrics)}", highlight=False)
+    out.print(f"nights with any false alarm, of {nights:,}: {found.alarms.text}", highlight=False)
+    table = Table(box=None)
+    for heading in ("metric", "change", "found, 95 % bounds", *(f"{n} pairs" for n in CURVE_PAIRS)):
+        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    for one in found.detections:
+        shares = [f"{found.curve[one.metric, one.effect_ratio, n]:.0%}" for n in CURVE_PAIRS]
+        table.add_row(one.metric, f"{one.effect_ratio:.0%}", one.rate.text, *shares)
+    out.print(table)
+
+
+@gate_app.command()
 def accept(
     revision: Annotated[str, typer.Argument(help="what the next nights are to be compared with")],
     reason: Annotated[str, typer.Option(help="why, in one sentence")],

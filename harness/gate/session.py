@@ -51,13 +51,17 @@ class GateOptions:
 
     @property
     def rules(self) -> GateRules:
-        confirmation = self.file.confirmation
-        return GateRules(
-            looks=self.file.looks,
-            level=self.file.false_discovery_ratio,
-            confirming=confirmation.pairs,
-            agreeing=confirmation.agreeing,
-        )
+        return rules_of(self.file)
+
+
+def rules_of(file: GateFile) -> GateRules:
+    """The statistical part of gate.yaml."""
+    return GateRules(
+        looks=file.looks,
+        level=file.false_discovery_ratio,
+        confirming=file.confirmation.pairs,
+        agreeing=file.confirmation.agreeing,
+    )
 
 
 def run_gate(options: GateOptions, tools: Tools, progress: Progress) -> tuple[RunFolder, JsonObject]:

@@ -1,0 +1,58 @@
+"""Rehearsed nights: what the material is, and rates that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from gate.made import CPU, METRICS, PEAK, RULES, night, pairs
+
+from harness.errors import UsageError
+from harness.gate.document import night_document
+from harness.gate.judge import verdicts
+from harness.gate.model import PairFigures, TargetNight
+from harness.gate.rehearsal import CURVE_PAIRS, material_of, rehearse
+from harness.model import JsonObject
+
+
+def saved(figures: Sequence[PairFigures], *, same: bool = True) -> JsonObject:
+    made = night([TargetNight("go", tuple(figures))], same_artifact=frozenset({"go"} if same else ()))
+    judged = verdicts(made.targets, METRICS, RULES, RULES.levels[0])
+    return night_document("run", made, judged, "no change", "complete")
+
+
+def test_material_is_of_nights_whose_sides_were_one_artifact() -> None:
+    material = material_of(
+        [saved(pairs(6)), saved(pairs(8, seed=2)), saved(pairs(9, {CPU.name: 1.0}), same=False)]
+    )
+    assert material.trials == {"go": 2 * (6 + 8)}
+    assert material.metrics == tuple(m.name for m in METRICS)
+    assert material.worse == (1, -1, 1)
+
+
+def test_a_metric_that_a_night_lacks_is_left_out() -> None:
+    lacking = [
+        PairFigures(p.round, p.first, {k: v for k, v in p.base.items() if k != PEAK.name}, p.head)
+        for p in pairs(6)
+    ]
+    assert PEAK.name not in material_of([saved(pairs(6)), saved(lacking)]).metrics
+
+
+@pytest.mark.parametrize("nights", [[], [saved(pairs(3))], [saved(pairs(9), same=False)]])
+def test_nothing_to_draw_from_is_told(nights: list[JsonObject]) -> None:
+    with pytest.raises(UsageError, match="gate --base HEAD"):
+        material_of(nights)
+
+
+def test_quiet_material_gives_few_alarms_and_finds_clear_changes() -> None:
+    found = rehearse(
+        material_of([saved(pairs(9, spread=0.01)), saved(pairs(9, spread=0.01, seed=3))]), RULES, 1_000, 1
+    )
+    assert found.alarms.nights == 1_000
+    assert found.alarms.happened <= 10
+    rates = {(d.metric, d.effect_ratio): d.rate.happened / d.rate.nights for d in found.detections}
+    for metric in (CPU.name, PEAK.name):
+        assert rates[metric, 0.05] < rates[metric, 0.15]
+        assert rates[metric, 0.15] > 0.95
+        assert found.curve[metric, 0.10, CURVE_PAIRS[0]] <= found.curve[metric, 0.25, CURVE_PAIRS[0]]
+    assert "%" in found.alarms.text
