@@ -86,9 +86,8 @@ def test_a_core_is_taken_away_where_it_can_tell_something(
 def test_a_native_worker_has_as_many_threads_as_are_of_use(
     engine: str, cores: int, window: Window, connections: int, threads: int
 ) -> None:
-    bench: Any = SimpleNamespace(
-        engine=engine, seed=1, run_id="r", placement=SimpleNamespace(generator_cpus=tuple(range(cores)))
-    )
+    placement = SimpleNamespace(generator_cpus=tuple(range(cores)), sharing="none")
+    bench: Any = SimpleNamespace(engine=engine, seed=1, run_id="r", placement=placement)
     case = SimpleNamespace(id="c", scenario=SimpleNamespace(timeout=10.0))
     trial = cast(Trial, SimpleNamespace(bench=bench, planned=SimpleNamespace(case=case, round=1)))
     running: Any = SimpleNamespace(host="127.0.0.1", port=80)
