@@ -1,0 +1,42 @@
+"""Whether a session adds a round: intervals, and what the budget allows for."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.plan import Plan, PlanOptions
+from harness.session import BenchOptions, _another_round
+from harness.store import RunFolder, write_json
+
+
+def a_run(folder: Path, throughputs_rps: list[float]) -> RunFolder:
+    run = RunFolder.create(folder, "run")
+    for number, rps in enumerate(throughputs_rps, start=1):
+        with run.new_trial("s/a", number) as trial:
+            windows = [{"name": "peak", "mode": "closed", "throughput_rps": rps}]
+            record: dict[str, Any] = {"case": {"id": "s/a"}, "status": "valid", "windows": windows}
+            write_json(trial / "trial.json", {"schema": 1, **record})
+    return run
+
+
+@pytest.mark.parametrize(
+    ("throughputs_rps", "used_s", "another", "reached", "noted"),
+    [
+        ([100.0, 100.1, 99.9], 30.0, False, True, False),
+        ([100.0, 130.0, 80.0], 30.0, True, False, False),
+        ([100.0, 130.0, 80.0], 80.0, False, False, True),  # a fourth would end at 107 s
+        ([], 30.0, False, False, False),
+    ],
+)
+def test_a_round_is_added_while_it_is_wanted_and_affordable(
+    tmp_path: Path, throughputs_rps: list[float], used_s: float, another: bool, reached: bool, noted: bool
+) -> None:
+    plan = Plan((), rounds=3, scale=1.0, seed=1)
+    options = BenchOptions((), (), False, PlanOptions(until_tight=True, budget_s=100.0), tmp_path, tmp_path)
+    document: dict[str, Any] = {"notes": []}
+    run = a_run(tmp_path, throughputs_rps)
+    assert _another_round(options, plan, run, time.monotonic() - used_s, document) is another
+    assert (document["tightness"]["rounds"], document["tightness"]["reached"]) == (3, reached)
+    assert bool(document["notes"]) is noted
