@@ -102,11 +102,11 @@ def run_gate(options: GateOptions, tools: Tools, progress: Progress) -> tuple[Ru
             locustfile=False,
             generator=keeper.get,
         )
-        measuring = _Measuring(
+        measuring = Measuring(
             options, metrics, run, keeper, progress, bench, replace(bench, artifacts=bases), began_s
         )
         try:
-            night = _rounds(measuring, night)
+            night = measure_rounds(measuring, night)
             status = "complete"
         except KeyboardInterrupt:
             status = "interrupted"
@@ -148,7 +148,7 @@ def _same(one: Artifact, other: Artifact) -> bool:
 
 
 @dataclass
-class _Measuring:
+class Measuring:
     """A night under way: what its pairs share, and how long they take."""
 
     options: GateOptions
@@ -196,7 +196,7 @@ class _Measuring:
         return found
 
 
-def _rounds(measuring: _Measuring, night: Night) -> Night:
+def measure_rounds(measuring: Measuring, night: Night) -> Night:
     """All rounds with their looks, then the confirmation of what alerted."""
     rules, metrics = night.rules, night.metrics
     planned = plan_rounds([t.target for t in night.targets], rules.looks[-1], night.seed)
@@ -218,7 +218,7 @@ def _rounds(measuring: _Measuring, night: Night) -> Night:
 
 
 def _round(
-    measuring: _Measuring, night: Night, pairs: Sequence[PlannedPair], text: str, *, further: bool = False
+    measuring: Measuring, night: Night, pairs: Sequence[PlannedPair], text: str, *, further: bool = False
 ) -> Night:
     found = {p.target: measuring.pair(p, text) for p in pairs}
     targets = tuple(
@@ -235,7 +235,7 @@ def _with_pair(target: TargetNight, pair: PairFigures | None, *, further: bool) 
     return replace(target, pairs=(*target.pairs, pair))
 
 
-def _look(measuring: _Measuring, night: Night, number: int, metrics: Sequence[Gated]) -> Night:
+def _look(measuring: Measuring, night: Night, number: int, metrics: Sequence[Gated]) -> Night:
     """`number` rounds are over; a look that comes early spends no more than the one it stands for."""
     rules = night.rules
     level = next(lv for n, lv in zip(rules.looks, rules.levels, strict=True) if number <= n)
@@ -250,7 +250,7 @@ def _look(measuring: _Measuring, night: Night, number: int, metrics: Sequence[Ga
     return replace(night, targets=looked, looks=(*night.looks, (number, level)))
 
 
-def _confirm(measuring: _Measuring, night: Night) -> Night:
+def _confirm(measuring: Measuring, night: Night) -> Night:
     rules = night.rules
     alerting = [t.target for t in night.targets if needs_confirming(t, night.metrics)]
     if not alerting:

@@ -1,0 +1,148 @@
+"""The course of a night: who is measured when and until when. Trials are made up, all else is real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gate.made import METRICS, RULES, night
+from rich.console import Console
+
+from harness.catalogue import find_scenario, find_target, read_gate_file
+from harness.drivers.base import Artifact
+from harness.gate import session
+from harness.gate.judge import night_word, verdicts
+from harness.gate.model import Night, TargetNight
+from harness.gate.session import GateOptions, Measuring, measure_rounds
+from harness.gate.sources import working_tree
+from harness.model import PlannedTrial
+from harness.progress import Progress
+from harness.session import GeneratorKeeper
+from harness.trials.trial import Bench
+
+TARGETS = ("go", "rust-axum")
+Figure = Callable[[str, str, int], float]
+"""(target, side, round) → CPU time per request, in ns."""
+
+
+class Bed:
+    """A night whose trials answer at once with what `cpu_ns` says. `done`: (target, side, round) in their order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, cpu_ns: Figure, *, valid: bool = True) -> None:
+        self.done: list[tuple[str, str, int]] = []
+        self._cpu_ns = cpu_ns
+        self._valid = valid
+        monkeypatch.setattr(session, "one_trial", self._one_trial)
+
+    def _one_trial(self, bench: Bench, planned: PlannedTrial, *_: Any) -> dict[str, Any]:
+        case = planned.case
+        key = (case.target.id, str(case.side), planned.round)
+        self.done.append(key)
+        wobble = 1 + 0.002 * ((planned.round * 7 + len(key[1])) % 5 - 2)
+        window = {
+            "throughput_rps": 8_000.0 * wobble,
+            "cpu": {"cpu_ns_per_request": self._cpu_ns(*key) * wobble},
+            "headline": {"kind": "accepted", "measure": "response"},
+            "latency": {"accepted": {"response": {"p99_ns": 1e6 * wobble}}},
+            "findings": [],
+        }
+        windows = [{"name": name, **window} for name in ("peak", "rate-1000")]
+        return {"status": "valid" if self._valid else "failed", "windows": windows}
+
+    def run(self, tmp_path: Path, budget_s: float = 1e6) -> Night:
+        specs = [find_target(t) for t in TARGETS]
+        here = working_tree(Path(__file__).parents[2])
+        artifacts = {t.id: Artifact(t, "hash") for t in specs}
+        bench: Any = type("Stub", (), {"artifacts": artifacts})()
+        options = GateOptions(
+            file=read_gate_file(),
+            scenario=find_scenario("gate"),
+            base=here,
+            head=here,
+            base_targets=specs,
+            head_targets=specs,
+            budget_s=budget_s,
+            seed=1,
+            probe_s=1.0,
+            results=tmp_path,
+            workspace=tmp_path,
+        )
+        run: Any = None
+        generator: Any = None
+        progress = Progress(Console(quiet=True))
+        measuring = Measuring(
+            options,
+            METRICS,
+            run,
+            GeneratorKeeper(generator),
+            progress,
+            bench,
+            bench,
+            began_s=time.monotonic(),
+        )
+        empty = replace(night(), targets=tuple(TargetNight(t) for t in TARGETS), rounds=0, looks=())
+        return measure_rounds(measuring, empty)
+
+
+def word_of(made: Night) -> str:
+    return night_word(verdicts(made.targets, METRICS, RULES, made.looks[-1][1] if made.looks else 0.05))
+
+
+def test_twins_are_measured_until_the_first_look_in_pairs_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bed = Bed(monkeypatch, lambda *_: 100_000.0)
+    made = bed.run(tmp_path)
+    assert (made.rounds, word_of(made)) == (6, "no change")
+    assert len(bed.done) == 6 * 2 * len(TARGETS)
+    for one, other in zip(bed.done[::2], bed.done[1::2], strict=True):
+        assert (one[0], one[2]) == (other[0], other[2])
+        assert {one[1], other[1]} == {"base", "head"}
+
+
+def test_a_slowdown_is_confirmed_by_its_target_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bed = Bed(monkeypatch, lambda t, side, _: 112_000.0 if (t, side) == ("go", "head") else 100_000.0)
+    made = bed.run(tmp_path)
+    assert word_of(made) == "regression"
+    confirming = [key for key in bed.done if key[2] > made.rounds]
+    assert {key[0] for key in confirming} == {"go"}
+    assert len(confirming) == 2 * RULES.confirming
+
+
+def test_a_slowdown_that_does_not_come_again_is_no_regression(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bed = Bed(
+        monkeypatch, lambda t, side, n: 112_000.0 if (t, side) == ("go", "head") and n <= 6 else 100_000.0
+    )
+    assert word_of(bed.run(tmp_path)) == "cannot tell"
+
+
+def test_an_improvement_is_not_measured_further(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bed = Bed(monkeypatch, lambda t, side, _: 88_000.0 if (t, side) == ("go", "head") else 100_000.0)
+    made = bed.run(tmp_path)
+    assert (word_of(made), max(n for *_, n in bed.done)) == ("improvement", 6)
+
+
+def test_trials_that_fail_are_repeated_once_and_their_pairs_are_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bed = Bed(monkeypatch, lambda *_: 100_000.0, valid=False)
+    made = bed.run(tmp_path)
+    assert {t.lost for t in made.targets} == {RULES.looks[-1]}
+    assert len(bed.done) == RULES.looks[-1] * len(TARGETS) * 2 * 2
+    assert word_of(made) == "cannot tell"
+
+
+def test_the_budget_ends_the_rounds_and_what_there_is_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bed = Bed(monkeypatch, lambda *_: 100_000.0)
+    monkeypatch.setattr(session.Measuring, "fits", lambda *_: len(bed.done) < 5 * 2 * len(TARGETS))
+    made = bed.run(tmp_path)
+    assert (made.rounds, made.cut_short) == (5, True)
+    assert made.looks == ((5, RULES.levels[0]),)
