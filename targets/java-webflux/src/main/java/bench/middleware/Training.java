@@ -18,8 +18,9 @@ import java.util.Base64;
 import java.util.Map;
 
 /**
- * A short life of the service with a caller of its own, from which the JVM learns what to put into an ahead-of-time
- * cache: {@code java -XX:AOTCacheOutput=FILE -cp service.jar bench.middleware.Training}. Keys and table are made up.
+ * A short life of the service with a caller of its own, from which the JVM learns what to put into an archive of
+ * classes ({@code java -XX:ArchiveClassesAtExit=FILE -cp service.jar bench.middleware.Training}) or into an
+ * ahead-of-time cache ({@code -XX:AOTCacheOutput=FILE}). Keys and table are made up.
  */
 final class Training {
 
