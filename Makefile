@@ -75,6 +75,10 @@ bench-worker: setup worker ## the native worker against wrk (apt-get install wrk
 bench-gates: .venv/.ready-dev worker ## are spoilt windows flagged, and clean ones not? about ten minutes
 	@$(BIN)/python tests/e2e/bench_gates.py $(ARGS)
 
+.PHONY: bench-resume
+bench-resume: .venv/.ready-dev ## a bench killed at 20 random moments and gone on with: what each kill costs (ten minutes)
+	@$(BIN)/python tests/e2e/bench_resume.py $(ARGS)
+
 .PHONY: bench-report
 bench-report: .venv/.ready-dev ## time and memory of a report on 200 trials
 	@$(BIN)/python tests/report/bench_report.py

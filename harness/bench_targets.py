@@ -185,4 +185,4 @@ def show(contenders: dict[str, Contender]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    sys.exit(guarded(lambda _: main()))

@@ -9,9 +9,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.asked import Asked
+from harness.bench_setup import BenchOptions, Resumption, Tools
 from harness.calibrate import run_calibration
 from harness.catalogue import ROOT
 from harness.drivers.base import Artifact, Driver
+from harness.drivers.content import content_hash, matching_files
 from harness.drivers.docker import DockerDriver
 from harness.drivers.existing import ExistingDriver
 from harness.drivers.process import ProcessDriver
@@ -22,16 +25,28 @@ from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, Scenario, TargetSpec
 from harness.plan import PlanOptions
+from harness.probes import machine
 from harness.probes.host import Given, collect, to_json
 from harness.probes.placement import Placement, Profile, place
 from harness.probes.topology import read_topology
 from harness.progress import Progress
-from harness.session import BenchOptions, Outcome, Tools, prepare, run_bench
+from harness.session import Outcome, prepare, run_bench
 from harness.store import RunFolder, new_run_id
 from harness.verify import Report, verify_running, verify_target
 
 BUILDS = ROOT / ".build"
 _LOCKS = ("requirements.lock",)
+
+
+_MEASURING = (
+    "harness/**/*.py",
+    "!harness/cli/**/*",
+    "!harness/report/**/*",
+    "contract/**/*",
+    "worker/**/*.rs",
+    "worker/Cargo.*",
+)
+"""What of the project takes part in a measurement, targets and scenarios apart."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +55,14 @@ class BenchRequest:
 
     scenarios: Sequence[Scenario]
     targets: Sequence[TargetSpec]
-    targets_named: bool
-    driver: str
-    engine: str
-    profile: Profile
-    url: str | None
-    rounds: int | None
-    budget_s: float | None
-    quick: bool
-    full: bool
-    until_tight: bool
-    seed: int
-    locustfile: Path | None
-    web_port: int | None
+    asked: Asked
     results: Path
     argv: Sequence[str]
+    resumption: Resumption | None = None
+
+    @property
+    def locustfile(self) -> Path | None:
+        return Path(self.asked.locustfile) if self.asked.locustfile else None
 
 
 def make_drivers() -> dict[str, Driver]:
@@ -86,34 +94,37 @@ def choose_driver(wanted: str) -> tuple[str, Driver, str | None]:
 def run_request(request: BenchRequest, progress: Progress) -> Outcome:
     """A whole `harness bench`. Raises HarnessError for what prevents all of it."""
     _remove_leftovers(progress)
-    placement = read_placement(request.profile)
+    asked = request.asked
+    placement = read_placement(asked.profile)
     _step_aside(placement)
     targets = request.targets
-    if request.url is None:
-        name, driver, note = choose_driver(request.driver)
+    if asked.url is None:
+        name, driver, note = choose_driver(asked.driver)
     else:
-        existing = ExistingDriver(request.url)
+        existing = ExistingDriver(asked.url)
         _refuse_contract_scenarios(request)
         name, driver, note, targets = "existing", existing, None, [existing.target()]
     if note:
         progress.warn(note)
-    engine = _engine(request.engine, request.locustfile, progress)
+    engine = _engine(asked.engine, request.locustfile, progress)
     return run_bench(
         BenchOptions(
             scenarios=request.scenarios,
             targets=targets,
-            targets_named=request.targets_named,
+            targets_named=bool(asked.targets),
             plan=PlanOptions(
-                rounds=request.rounds,
-                seed=request.seed,
-                budget_s=request.budget_s,
-                quick=request.quick,
-                full=request.full,
-                until_tight=request.until_tight,
+                rounds=asked.rounds,
+                seed=asked.seed,
+                budget_s=asked.budget_s,
+                quick=asked.quick,
+                full=asked.full,
+                until_tight=asked.until_tight,
             ),
             results=request.results,
             workspace=BUILDS,
+            asked=asked,
             argv=request.argv,
+            resumption=request.resumption,
         ),
         Tools(
             driver=driver,
@@ -123,11 +134,13 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
             engine=engine.name,
             engine_note=engine.note,
             workers=engine.workers(placement),
-            own_service=request.url is not None,
+            own_service=asked.url is not None,
             locustfile=request.locustfile is not None,
-            generator=_generator(engine, placement, request.web_port),
+            generator=_generator(engine, placement, asked.web_port),
             calibrate=None if request.locustfile else _calibrate(placement),
             manifest=_manifest(name, placement),
+            harness_hash=_harness_hash(),
+            boot_id=_boot_id(),
         ),
         progress,
     )
@@ -157,6 +170,8 @@ def run_gate_request(
         generator=_generator(engine, placement, None),
         calibrate=None,
         manifest=_manifest(name, placement),
+        harness_hash=_harness_hash(),
+        boot_id=_boot_id(),
     )
     return run_gate(options, tools, progress)
 
@@ -204,6 +219,17 @@ def _may_raise_priority() -> bool:
             os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def _harness_hash() -> str:
+    return content_hash(ROOT, matching_files(ROOT, _MEASURING))
+
+
+def _boot_id() -> str | None:
+    try:
+        return machine.boot_id(Path("/"))
+    except OSError:
+        return None
 
 
 def _step_aside(placement: Placement) -> None:

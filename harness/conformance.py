@@ -6,10 +6,12 @@ Used before and after every load on the very process that is measured, and by `h
 from __future__ import annotations
 
 import http.client
+import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,41 +58,86 @@ class Verdict:
         return not self.differences
 
 
-def check(host: str, port: int, cases: Sequence[ReadyCase], timeout_s: float = 10.0) -> Verdict:
-    """Runs the cases, several at a time: those with a token that soon expires first, those that send at once alone."""
+class _Pack:
+    """The connections of one pack of cases. When its time is up they are cut, so that no case waits for ever."""
+
+    def __init__(self, host: str, port: int, timeout_s: float, deadline_s: float) -> None:
+        self._address = host, port
+        self._timeout_s = timeout_s
+        self._deadline_s = deadline_s
+        self._timer = threading.Timer(deadline_s, self._cut)
+        self._lock = threading.Lock()
+        self._open: set[Connection] = set()
+        self._is_over = False
+
+    def __enter__(self) -> _Pack:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Raises TimeoutError when the time is up."""
+        with Connection(*self._address, self._timeout_s) as connection:
+            with self._lock:
+                if self._is_over:
+                    raise TimeoutError(f"the pack of cases was not done within {self._deadline_s:g} s")
+                self._open.add(connection)
+            try:
+                yield connection
+            finally:
+                with self._lock:
+                    self._open.discard(connection)
+
+    def _cut(self) -> None:
+        with self._lock:
+            self._is_over = True
+            for connection in self._open:
+                connection.cut()
+
+
+def check(
+    host: str, port: int, cases: Sequence[ReadyCase], timeout_s: float = 10.0, deadline_s: float = 120.0
+) -> Verdict:
+    """Runs the cases, several at a time: those with a token that soon expires first, those that send at once alone.
+
+    No read takes longer than `timeout_s`, and all together no longer than `deadline_s`.
+    """
     alone = [c for c in cases if c.concurrent > 1]
     side_by_side = sorted((c for c in cases if c.concurrent == 1), key=lambda c: c.later is None)
-    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="conformance") as pool:
-        outcomes = list(pool.map(lambda c: _run(host, port, c, timeout_s), side_by_side))
-    outcomes += [_run_concurrently(host, port, c, timeout_s) for c in alone]
+    with _Pack(host, port, timeout_s, deadline_s) as pack:
+        with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="conformance") as pool:
+            outcomes = list(pool.map(lambda c: _run_requests(pack, c, c.requests), side_by_side))
+        outcomes += [_run_concurrently(pack, c) for c in alone]
     now_s = time.monotonic()
     due = tuple(Due(c, now_s + c.later_after_s) for c in cases if c.later_after_s is not None)
     return Verdict(len(cases), tuple(d for d in outcomes if d is not None), due)
 
 
-def check_due(host: str, port: int, due: Sequence[Due], timeout_s: float = 10.0) -> Verdict:
-    """The second looks; waits until each is due."""
+def check_due(
+    host: str, port: int, due: Sequence[Due], timeout_s: float = 10.0, deadline_s: float = 120.0
+) -> Verdict:
+    """The second looks; waits until each is due, and then no longer than `deadline_s` for all."""
     differences = []
-    for look in due:
-        time.sleep(max(0.0, look.at_s - time.monotonic()))
-        assert look.case.later is not None
-        found = _run_requests(host, port, look.case, (look.case.later,), timeout_s)
-        if found:
-            differences.append(
-                Difference(f"{look.case.name}, sent again", found.setting, found.expected, found.got)
-            )
+    last_s = max((look.at_s for look in due), default=time.monotonic())
+    with _Pack(host, port, timeout_s, max(0.0, last_s - time.monotonic()) + deadline_s) as pack:
+        for look in due:
+            time.sleep(max(0.0, look.at_s - time.monotonic()))
+            assert look.case.later is not None
+            found = _run_requests(pack, look.case, (look.case.later,))
+            if found:
+                differences.append(
+                    Difference(f"{look.case.name}, sent again", found.setting, found.expected, found.got)
+                )
     return Verdict(len(due), tuple(differences))
 
 
-def _run(host: str, port: int, case: ReadyCase, timeout_s: float) -> Difference | None:
-    return _run_requests(host, port, case, case.requests, timeout_s)
-
-
-def _run_requests(
-    host: str, port: int, case: ReadyCase, requests: Sequence[ReadyRequest], timeout_s: float
-) -> Difference | None:
+def _run_requests(pack: _Pack, case: ReadyCase, requests: Sequence[ReadyRequest]) -> Difference | None:
     try:
-        with Connection(host, port, timeout_s) as connection:
+        with pack.connection() as connection:
             for number, request in enumerate(requests, start=1):
                 answer = connection.exchange(request)
                 wrong = compare(request, answer)
@@ -107,10 +154,10 @@ def _run_requests(
     return None
 
 
-def _run_concurrently(host: str, port: int, case: ReadyCase, timeout_s: float) -> Difference | None:
+def _run_concurrently(pack: _Pack, case: ReadyCase) -> Difference | None:
     def one(_: int) -> str | int:
         try:
-            with Connection(host, port, timeout_s) as connection:
+            with pack.connection() as connection:
                 return connection.exchange(case.requests[0]).status
         except (OSError, http.client.HTTPException) as error:
             return type(error).__name__

@@ -9,6 +9,7 @@ HarnessError
 ├── LoadError             4   the load generator failed
 ├── ProbeError            4   a figure could not be read
 ├── StoreError            4   results could not be written or read
+├── DeadlineError         4   a step did not end in time
 └── InfrastructureError   4   Docker, the disk or the kernel failed us
 """
 
@@ -78,6 +79,10 @@ class ProbeError(HarnessError):
 
 
 class StoreError(HarnessError):
+    pass
+
+
+class DeadlineError(HarnessError):
     pass
 
 

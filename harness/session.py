@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harness.bench_setup import BenchOptions, Tools
+from harness.deadline import deadline
 from harness.drivers.base import Artifact, Driver
-from harness.errors import BuildError, ExitCode, HarnessError, LoadError, ToolchainMissing, UsageError, worst
+from harness.errors import (
+    BuildError,
+    DeadlineError,
+    ExitCode,
+    HarnessError,
+    LoadError,
+    StoreError,
+    ToolchainMissing,
+    UsageError,
+    worst,
+)
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
-from harness.model import JsonObject, PlannedTrial, Scenario, TargetSpec
-from harness.plan import Plan, PlanOptions, make_plan, repeat, with_another_round
-from harness.probes.placement import Placement
+from harness.model import JsonObject, PlannedTrial, TargetSpec
+from harness.plan import Plan, make_plan, repeat, with_another_round
 from harness.progress import Progress, TrialNow, duration_text
-from harness.store import RunFolder, new_run_id, write_json
+from harness.run_document import begin_document, order_of
+from harness.sitting import Sitting, begin, go_on
+from harness.store import RunFolder, new_run_id, save_trial
 from harness.tight import Width, widest
 from harness.trials.cold_start import measure_cold_start
 from harness.trials.load import measure_load
@@ -25,43 +38,16 @@ from harness.trials.memory import measure_memory
 from harness.trials.reload import measure_reload
 from harness.trials.trial import Bench, Measure, Trial, run_trial
 
+_BUILD_DEADLINE_S = 3_600.0
+_TRIAL_SLACK_S = 600.0
+_TRIAL_PATIENCE = 3.0
+
 _MEASURES: Mapping[str, Measure] = {
     "load": measure_load,
     "cold-start": measure_cold_start,
     "memory": measure_memory,
     "reload": measure_reload,
 }
-
-
-@dataclass(frozen=True)
-class BenchOptions:
-    """What `harness bench` was asked for, names already looked up."""
-
-    scenarios: Sequence[Scenario]
-    targets: Sequence[TargetSpec]
-    targets_named: bool
-    plan: PlanOptions
-    results: Path
-    workspace: Path
-    argv: Sequence[str] = field(default_factory=tuple)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """The parts that a session works with; `cli` chooses them."""
-
-    driver: Driver
-    driver_name: str
-    driver_note: str | None
-    placement: Placement
-    engine: str
-    engine_note: str | None
-    workers: int
-    own_service: bool
-    locustfile: bool
-    generator: Callable[[Path], AbstractContextManager[LoadGenerator]]
-    calibrate: Callable[[LoadGenerator, Path, bool], JsonObject] | None
-    manifest: Callable[[Mapping[str, Artifact]], JsonObject]
 
 
 @dataclass(frozen=True)
@@ -93,23 +79,52 @@ class GeneratorKeeper:
 
 
 def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcome:
-    """Runs the whole session. Raises HarnessError for what prevents all of it."""
-    artifacts, skipped = prepare(options.targets, tools.driver, progress)
+    """Runs the whole session, or what is left of one. Raises HarnessError for what prevents all of it."""
+    artifacts, skipped = prepare(_wanted(options), tools.driver, progress)
     if not artifacts:
         reasons = "\n".join(f"  {name}: {why}" for name, why in skipped.items())
         raise ToolchainMissing(f"no target can be built here:\n{reasons}\nSee `harness doctor`.")
     ready = [t for t in options.targets if t.id in artifacts]
     plan = make_plan(options.scenarios, ready, options.plan)
-    run = RunFolder.create(options.results, new_run_id())
-    progress.line(
-        f"{len(plan.trials)} trials in {plan.rounds} round{'s' if plan.rounds > 1 else ''}, "
-        f"about {duration_text(plan.estimated_s)}; results in {_shown(run.path)}"
-    )
-    document = _run_document(options, tools, plan, artifacts, skipped)
-    run.write_run(document)
+    again = options.resumption
+    while (
+        again and plan.rounds < again.run.read_run()["rounds"]
+    ):  # rounds that were added, until it was cut off
+        plan = _with_another_round(options, plan, artifacts)
+    document = begin_document(options, tools, plan, artifacts, skipped)
+    run = again.run if again else RunFolder.create(options.results, new_run_id())
+    with run.held():
+        boot_id = tools.boot_id
+        sitting = go_on(again, document, boot_id, progress) if again else begin(run, document, boot_id)
+        progress.line(
+            f"{len(plan.trials)} trials in {plan.rounds} round{'s' if plan.rounds > 1 else ''}, "
+            f"about {duration_text(plan.estimated_s)}; results in {_shown(run.path)}"
+        )
+        interrupted = _measure_all(options, tools, plan, artifacts, sitting, progress)
+    return _outcome(options, run, plan, sitting.document["skipped"], interrupted=interrupted)
+
+
+def _wanted(options: BenchOptions) -> Sequence[TargetSpec]:
+    """The targets to build; of a run that is gone on with those that could be built when it was begun."""
+    if options.resumption is None:
+        return options.targets
+    begun = options.resumption.run.read_run()["targets"]
+    return [t for t in options.targets if t.id in begun]
+
+
+def _measure_all(
+    options: BenchOptions,
+    tools: Tools,
+    plan: Plan,
+    artifacts: Mapping[str, Artifact],
+    sitting: Sitting,
+    progress: Progress,
+) -> bool:
+    """Calibration and every trial that is due; whether the user interrupted it. Raises HarnessError."""
+    run, document, journal = sitting.run, sitting.document, sitting.journal
     keeper = GeneratorKeeper(lambda: tools.generator(run.path / "load"))
     interrupted = False
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.workspace) as workspace:
+    with _workspace(options.workspace, run) as workspace:
         bench = Bench(
             run_id=run.run_id,
             driver=tools.driver,
@@ -119,40 +134,58 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
             engine=tools.engine,
             workers=tools.workers,
             seed=options.plan.seed,
-            workspace=Path(workspace),
+            workspace=workspace,
             own_service=tools.own_service,
             locustfile=tools.locustfile,
             generator=keeper.get,
+            capacities=sitting.capacities,
         )
         try:
-            if tools.calibrate is not None:
+            if tools.calibrate is not None and not sitting.is_calibrated:
                 progress.live("calibrating the load generator")
-                document["calibration"] = _calibration(tools.calibrate, keeper, Path(workspace), options)
-                document["notes"] += document["calibration"].get("notes", [])
+                sitting.calibrated(_calibration(tools.calibrate, keeper, workspace, options))
+            _run_rounds(bench, plan, sitting, keeper, progress)
+            while options.plan.until_tight and _another_round(options, plan, sitting):
+                plan = _with_another_round(options, plan, artifacts)
+                document |= order_of(plan)
                 run.write_run(document)
-            began_s = time.monotonic()
-            _run_rounds(bench, plan, run, keeper, progress)
-            while options.plan.until_tight and _another_round(options, plan, run, began_s, document):
-                plan = with_another_round(plan, options.scenarios, ready, options.plan)
-                document |= _order(plan)
-                run.write_run(document)
-                _run_rounds(bench, plan, run, keeper, progress, first=plan.rounds)
+                _run_rounds(bench, plan, sitting, keeper, progress, first=plan.rounds)
             document["status"] = "complete"
         except KeyboardInterrupt:
             interrupted = True
             document["status"] = "interrupted"
-            progress.warn("interrupted: ending what runs; the trials that are done are kept")
+            progress.warn(
+                "interrupted: ending what runs; the trials that are done are kept. "
+                f"Go on with: harness bench --resume {_shown(run.path)}"
+            )
         except HarnessError as error:
             document["status"] = "broken off"
             document["notes"].append(str(error))
-            run.write_run({**document, "ended_unix_ns": time.time_ns()})
+            with suppress(
+                StoreError
+            ):  # it may be the disk that is full: the error is then the one to tell of
+                run.write_run({**document, "ended_unix_ns": time.time_ns()})
+                journal.note("broken off", reason=str(error))
             raise
         finally:
             keeper.discard()
     document["ended_unix_ns"] = time.time_ns()
     document["manifest_after"] = tools.manifest(artifacts)
     run.write_run(document)
-    return _outcome(options, run, plan, skipped, interrupted=interrupted)
+    journal.note("interrupted" if interrupted else "complete")
+    return interrupted
+
+
+@contextmanager
+def _workspace(folder: Path, run: RunFolder) -> Iterator[Path]:
+    """A folder for what lives only while the run is measured; what a killed harness left of it goes too."""
+    workspace = folder / f"bench-{run.run_id}"
+    shutil.rmtree(workspace, ignore_errors=True)
+    workspace.mkdir(mode=0o700)
+    try:
+        yield workspace
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _calibration(
@@ -182,8 +215,9 @@ def prepare(
             progress.live(f"building {target.id}: {line.strip()[:80]}")
 
         try:
-            artifact = driver.prepare(target, on_line)
-        except (ToolchainMissing, BuildError, UsageError) as error:
+            with deadline(f"the build of {target.id}", _BUILD_DEADLINE_S):
+                artifact = driver.prepare(target, on_line)
+        except (ToolchainMissing, BuildError, UsageError, DeadlineError) as error:
             skipped[target.id] = str(error)
             progress.warn(f"{target.id} is skipped: {error}")
             continue
@@ -195,18 +229,21 @@ def prepare(
     return artifacts, skipped
 
 
-def _another_round(
-    options: BenchOptions, plan: Plan, run: RunFolder, began_s: float, document: JsonObject
-) -> bool:
+def _with_another_round(options: BenchOptions, plan: Plan, artifacts: Mapping[str, Artifact]) -> Plan:
+    ready = [t for t in options.targets if t.id in artifacts]
+    return with_another_round(plan, options.scenarios, ready, options.plan)
+
+
+def _another_round(options: BenchOptions, plan: Plan, sitting: Sitting) -> bool:
     """Whether intervals are still too wide and the budget allows for another round; notes what was found."""
-    found = widest(run.trials())
-    used_s = time.monotonic() - began_s
+    found = widest(sitting.run.trials())
+    used_s = sitting.used_s
     is_affordable = used_s + used_s / plan.rounds <= options.plan.tight_budget_s
-    document["tightness"] = _tightness(found, plan.rounds)
+    sitting.document["tightness"] = _tightness(found, plan.rounds)
     if found is None or found.is_tight:
         return False
     if not is_affordable:
-        document["notes"].append(
+        sitting.document["notes"].append(
             f"the intervals are not as narrow as was asked for: {plan.rounds} rounds took "
             f"{duration_text(used_s)}, and another would not fit the budget; the widest is the {found.text}"
         )
@@ -222,36 +259,64 @@ def _tightness(found: Width | None, rounds: int) -> JsonObject:
 
 
 def _run_rounds(
-    bench: Bench, plan: Plan, run: RunFolder, keeper: GeneratorKeeper, progress: Progress, first: int = 1
+    bench: Bench,
+    plan: Plan,
+    sitting: Sitting,
+    keeper: GeneratorKeeper,
+    progress: Progress,
+    first: int = 1,
 ) -> None:
     """Each round's trials in their order; one that is not valid once more at the end of its round."""
     began_s = time.monotonic()
-    planned_s = done_s = earlier_s = sum(t.estimated_s for t in plan.trials if t.round < first)
+    measured_s = done_s = 0.0
+    passed_s = sum(t.estimated_s for t in plan.trials if t.round < first)
     done = sum(t.round < first for t in plan.trials)
     for number in range(first, plan.rounds + 1):
-        queue = [(t, 1) for t in plan.trials if t.round == number]
-        for trial, attempt in queue:  # grows while we go through it
-            done += attempt == 1
-            pace = done_s / planned_s if planned_s else 1.0
-            left_s = max(0.0, plan.estimated_s - planned_s) * pace
+        queue = [t for t in plan.trials if t.round == number]
+        count = len(queue)
+        for place, trial in enumerate(queue):  # grows while we go through it
+            is_first = place < count
+            done += is_first
+            passed_s += trial.estimated_s if is_first else 0.0
+            attempt = sitting.attempts.due(trial)
+            if attempt is None:
+                continue
+            if is_first and attempt > 1:  # measured before the run was cut off, and not valid
+                queue.append(repeat(trial, len(queue)))
+                continue
+            ahead_s = max(0.0, plan.estimated_s - passed_s + trial.estimated_s)
+            left_s = ahead_s * (done_s / measured_s if measured_s else 1.0)
             which = f"trial {done} of {len(plan.trials)}" if attempt == 1 else "once more"
             head = f"round {number} of {plan.rounds}, {which}, about {duration_text(left_s)} left: {trial.case.id}"
             progress.trial(
                 TrialNow(
                     case=trial.case.id,
                     round=f"round {number} of {plan.rounds}, {which}",
-                    done_ratio=planned_s / plan.estimated_s if plan.estimated_s else 0.0,
+                    done_ratio=max(0.0, 1 - ahead_s / plan.estimated_s) if plan.estimated_s else 0.0,
                     left_s=left_s,
                 )
             )
-            record = one_trial(bench, trial, attempt, run, head, progress)
+            status = _noted_trial(bench, trial, attempt, sitting, head, progress)
             progress.trial(None)
-            if record["status"] != "valid":
+            if status != "valid":
                 keeper.discard()
-                if attempt == 1:
-                    queue.append((repeat(trial, len(queue)), 2))
-            planned_s += trial.estimated_s if attempt == 1 else 0.0
-            done_s = earlier_s + time.monotonic() - began_s
+                if sitting.attempts.due(trial):
+                    queue.append(repeat(trial, len(queue)))
+            measured_s += trial.estimated_s if attempt == 1 else 0.0
+            done_s = time.monotonic() - began_s
+
+
+def _noted_trial(
+    bench: Bench, planned: PlannedTrial, attempt: int, sitting: Sitting, head: str, progress: Progress
+) -> str:
+    """Runs a trial, its begin and end written down in the journal; its status, once it is saved."""
+    which = {"case": planned.case.id, "round": planned.round, "attempt": attempt}
+    sitting.journal.note("trial begun", **which)
+    record = one_trial(bench, planned, attempt, sitting.run, head, progress)
+    folder = sitting.run.trial_folder(planned.case.id, planned.round, attempt).relative_to(sitting.run.path)
+    sitting.journal.note("trial ended", **which, status=record["status"], folder=str(folder))
+    sitting.attempts.note(planned, attempt, record["status"])
+    return str(record["status"])
 
 
 def one_trial(
@@ -269,11 +334,16 @@ def one_trial(
             tell=lambda text: progress.live(text, head),
             watch=progress.watch,
         )
-        record = run_trial(trial, _MEASURES[case.scenario.kind])
+        record = run_trial(trial, _MEASURES[case.scenario.kind], trial_deadline_s(planned))
         record["attempt"] = attempt
-        write_json(folder / "trial.json", record)
+        save_trial(folder, record)
     progress.line(f"{head}: {_one_line(record)}")
     return record
+
+
+def trial_deadline_s(planned: PlannedTrial) -> float:
+    """When a trial is given up, whatever it is doing; each of its steps has a nearer deadline of its own."""
+    return _TRIAL_SLACK_S + _TRIAL_PATIENCE * planned.estimated_s
 
 
 def _one_line(record: JsonObject) -> str:
@@ -293,67 +363,6 @@ def _one_line(record: JsonObject) -> str:
         p99 = f", P99 {p99_ns / 1e6:.1f} ms" if p99_ns else ""
         parts.append(f"{window['name']} {throughput:,.0f}/s{p99}")
     return "; ".join(parts) or "done"
-
-
-def _run_document(
-    options: BenchOptions,
-    tools: Tools,
-    plan: Plan,
-    artifacts: Mapping[str, Artifact],
-    skipped: Mapping[str, str],
-) -> JsonObject:
-    notes = [n for n in (tools.driver_note, tools.engine_note, *tools.placement.notes) if n]
-    return {
-        "created_unix_ns": time.time_ns(),
-        "status": "running",
-        "command": list(options.argv),
-        "quick": options.plan.quick,
-        "full": options.plan.full,
-        "driver": tools.driver_name,
-        "engine": tools.engine,
-        "workers": tools.workers,
-        "notes": notes,
-        "seed": plan.seed,
-        "window_scale": plan.scale,
-        **_order(plan),
-        "placement": asdict(tools.placement),
-        "cases": [
-            {"id": c.id, "scenario": c.scenario.name, "target": c.target.id, "twin": c.twin}
-            for c in plan.cases
-        ],
-        "scenarios": {c.scenario.name: _dump(c.scenario) for c in plan.cases},
-        "targets": {
-            t.id: {
-                **_dump(t),
-                "content_hash": artifacts[t.id].content_hash,
-                "toolchains": [
-                    {"command": u.command, "version": u.version} for u in artifacts[t.id].toolchains
-                ],
-                "image_digest": artifacts[t.id].image_digest,
-                "build_s": artifacts[t.id].build_s,
-            }
-            for t in options.targets
-            if t.id in artifacts
-        },
-        "skipped": dict(skipped),
-        "manifest": tools.manifest(artifacts),
-    }
-
-
-def _order(plan: Plan) -> JsonObject:
-    """What of the document changes when a round is added."""
-    return {
-        "rounds": plan.rounds,
-        "estimated_s": plan.estimated_s,
-        "order": [[t.case.id, t.round] for t in plan.trials],
-    }
-
-
-def _dump(model: Scenario | TargetSpec) -> JsonObject:
-    dumped = model.model_dump(
-        mode="json", by_alias=True, exclude={"folder", "toolchain", "test", "process", "docker"}
-    )
-    return dict(dumped)
 
 
 def _outcome(

@@ -6,6 +6,7 @@ results/<run-id>/run.json, trials/<scenario>/<target>/<nn>/{trial.json, …}; `l
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import secrets
@@ -17,7 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StoreError
+from harness.errors import StoreError, UsageError
+from harness.ledger import sync
 from harness.model import JsonObject
 
 SCHEMA = 1
@@ -90,9 +92,27 @@ class RunFolder:
         _point_latest(results, run_id)
         return RunFolder(folder)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For one harness at a time; the kernel lets go when it ends, however it ends. Raises UsageError."""
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(f"{self.run_id} is being measured by another harness just now") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def make_latest(self) -> None:
+        """Points `latest` at this run. Raises StoreError."""
+        _point_latest(self.path.parent, self.run_id)
+
     def trial_folder(self, case_id: str, round_number: int, attempt: int = 1) -> Path:
-        """`trials/routing-4kb/go/01`; a repeated trial gets `01b`."""
-        return self.path / "trials" / case_id / f"{round_number:02d}{'b' if attempt > 1 else ''}"
+        """`trials/routing-4kb/go/01`; a trial that is repeated gets `01b`, then `01c`."""
+        letter = "" if attempt == 1 else chr(ord("a") + attempt - 1)
+        return self.path / "trials" / case_id / f"{round_number:02d}{letter}"
 
     def write_run(self, document: JsonObject) -> None:
         write_json(self.path / "run.json", {"schema": SCHEMA, **document})
@@ -114,8 +134,28 @@ class RunFolder:
             yield working
         finally:
             if (working / "trial.json").is_file():
-                with suppress(OSError):
-                    working.rename(final)
+                _give_name(working, final)
+
+    def take_up(self) -> tuple[list[str], list[str]]:
+        """After a kill: (trials that were whole but not yet named, which now are; trials that were cut off).
+
+        Of these nothing is kept, nor of other files that were being written. Raises StoreError.
+        """
+        whole, cut_off = [], []
+        for working in sorted(self.path.glob("trials/*/*/.*.part")):
+            final = working.with_name(working.name.removeprefix(".").removesuffix(".part"))
+            name = str(final.relative_to(self.path / "trials"))
+            try:
+                read_json(working / "trial.json")
+            except StoreError:
+                shutil.rmtree(working)
+                cut_off.append(name)
+            else:
+                _give_name(working, final)
+                whole.append(name)
+        for torn in self.path.glob(".*.part"):
+            torn.unlink()
+        return whole, cut_off
 
     def trials(self) -> list[JsonObject]:
         """Every finished trial, in the order of their folders; `folder` is added to each."""
@@ -125,6 +165,24 @@ class RunFolder:
             for p in paths
             if not p.parent.name.startswith(".")
         ]
+
+
+def save_trial(folder: Path, record: JsonObject) -> None:
+    """trial.json, written when the disk has everything else of the trial: where it is, all is. Raises StoreError."""
+    try:
+        for path in sorted(folder.rglob("*")):
+            sync(path)
+    except OSError as error:
+        raise _store_error("write", folder, error) from error
+    write_json(folder / "trial.json", record)
+
+
+def _give_name(working: Path, final: Path) -> None:
+    try:
+        working.rename(final)
+        sync(final.parent)
+    except OSError as error:
+        raise _store_error("name", final, error) from error
 
 
 def open_run(path: Path) -> RunFolder:

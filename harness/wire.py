@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -40,6 +41,12 @@ class Connection:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def cut(self) -> None:
+        """Ends, from another thread, an exchange that is under way: it fails where it waits."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def exchange(self, request: ReadyRequest) -> Answer:
         """Sends it and waits for the answer, which may come before the body is all sent.

@@ -2,9 +2,10 @@
 
 import http.server
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -211,3 +212,30 @@ def test_no_answer_is_a_difference_and_not_a_crash() -> None:
 )
 def test_json_is_compared_by_value_with_numbers_as_doubles(one: Any, other: Any, same: bool) -> None:
     assert (first_difference(one, other) is None) is same
+
+
+@pytest.mark.parametrize("protocol", [b"HTTP/1.0", b"HTTP/1.1"])
+def test_a_service_that_drips_its_answer_is_given_up_at_the_deadline(protocol: bytes) -> None:
+    """No single read takes long, so the time for one never runs out."""
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(protocol + b" 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while not over.wait(0.01):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=(server.accept()[0],)).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        cases = [ready(request=CaseRequest()), ready(request=CaseRequest(), concurrent=2, counts={200: 2})]
+        found = check("127.0.0.1", server.getsockname()[1], cases, deadline_s=0.3).differences
+        over.set()
+        server.shutdown(socket.SHUT_RDWR)
+    assert "IncompleteRead" in found[0].got
+    assert "TimeoutError" in found[1].got

@@ -1,13 +1,16 @@
 """Whether a session adds a round: intervals, and what the budget allows for."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.asked import Asked
+from harness.bench_setup import BenchOptions
+from harness.journal import Journal
 from harness.plan import Plan, PlanOptions
-from harness.session import BenchOptions, _another_round
+from harness.session import _another_round
+from harness.sitting import Sitting
 from harness.store import RunFolder, write_json
 
 
@@ -34,9 +37,11 @@ def test_a_round_is_added_while_it_is_wanted_and_affordable(
     tmp_path: Path, throughputs_rps: list[float], used_s: float, another: bool, reached: bool, noted: bool
 ) -> None:
     plan = Plan((), rounds=3, scale=1.0, seed=1)
-    options = BenchOptions((), (), False, PlanOptions(until_tight=True, budget_s=100.0), tmp_path, tmp_path)
+    wanted = PlanOptions(until_tight=True, budget_s=100.0)
+    options = BenchOptions((), (), False, wanted, tmp_path, tmp_path, Asked())
     document: dict[str, Any] = {"notes": []}
     run = a_run(tmp_path, throughputs_rps)
-    assert _another_round(options, plan, run, time.monotonic() - used_s, document) is another
+    sitting = Sitting(run, document, Journal.of(run), earlier_s=used_s)
+    assert _another_round(options, plan, sitting) is another
     assert (document["tightness"]["rounds"], document["tightness"]["reached"]) == (3, reached)
     assert bool(document["notes"]) is noted

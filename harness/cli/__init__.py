@@ -48,7 +48,7 @@ def make_app() -> typer.Typer:
 def main() -> None:
     """The `harness` command."""
     signal.signal(signal.SIGTERM, _as_interrupt)
-    sys.exit(guarded(lambda: make_app()(standalone_mode=False)))
+    sys.exit(guarded(lambda ending: make_app()(standalone_mode=False, obj=ending)))
 
 
 def _as_interrupt(*_: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.catalogue import ROOT, all_targets
-from harness.cli.ending import err, finish, out
+from harness.cli.ending import err, finish, out, put_outcome_in
 from harness.cli.options import RESULTS, DriverName, DriverOption, Quiet, Targets, Variants, targets_named
 from harness.conformance import Difference
 from harness.errors import ExitCode, worst
@@ -19,6 +19,7 @@ _SHOWN_DIFFERENCES = 30
 
 
 def verify(
+    ctx: typer.Context,
     target: Targets = None,
     variant: Variants = None,
     driver: DriverOption = DriverName.auto,
@@ -40,6 +41,7 @@ def verify(
     """Check that targets keep the contract; no load is offered."""
     from harness.compose import verify_targets, verify_url
 
+    put_outcome_in(ctx, results)
     skipped: dict[str, str] = {}
     with Progress(err, quiet=quiet) as progress:
         if url:

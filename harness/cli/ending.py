@@ -8,6 +8,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,23 @@ err = Console(stderr=True, soft_wrap=True)
 
 _WrongUse: Any = typer.BadParameter.__mro__[2]
 """The root of typer's errors of use (ClickException), which it does not export by name."""
+
+
+REPORT_DEADLINE_S = 900.0
+
+
+@dataclass
+class Ending:
+    """Where `outcome.json` of the command under way goes; a command that has `--out` says so as it begins."""
+
+    results: Path = RESULTS
+
+
+def put_outcome_in(ctx: typer.Context, results: Path) -> None:
+    """From now on the command's outcome, a failure too, goes to the newest run of this folder."""
+    ending = ctx.find_object(Ending)
+    if ending is not None:
+        ending.results = results
 
 
 def give(text: str | None, output: Path | None) -> None:
@@ -73,11 +91,12 @@ def _note_outcome(
         err.print(f"[yellow]![/yellow] {error}", highlight=False)
 
 
-def guarded(call: Callable[[], object]) -> int:
+def guarded(call: Callable[[Ending], object]) -> int:
     """Runs a command; every way it can end becomes an exit code and at most one message."""
     command = next((a for a in sys.argv[1:] if not a.startswith("-")), "harness")
+    ending = Ending()
     try:
-        code = call()
+        code = call(ending)
         return code if isinstance(code, int) else 0
     except typer.Exit as ended:
         return ended.exit_code
@@ -86,24 +105,24 @@ def guarded(call: Callable[[], object]) -> int:
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         err.print("interrupted", highlight=False)
-        return _ended(command, ExitCode.INTERRUPTED, "interrupted")
+        return _ended(command, ending, ExitCode.INTERRUPTED, "interrupted")
     except HarnessError as error:
         err.print(str(error), style="red", markup=False, highlight=False)
-        return _ended(command, error.exit_code, str(error))
+        return _ended(command, ending, error.exit_code, str(error))
     except Exception as error:
-        return _unexpected(command, error)
+        return _unexpected(command, ending, error)
 
 
-def _ended(command: str, code: ExitCode, reason: str) -> int:
-    _note_outcome(command, RESULTS, code, (reason,), None)
+def _ended(command: str, ending: Ending, code: ExitCode, reason: str) -> int:
+    _note_outcome(command, ending.results, code, (reason,), None)
     return int(code)
 
 
-def _unexpected(command: str, error: Exception) -> int:
+def _unexpected(command: str, ending: Ending, error: Exception) -> int:
     """A fault of ours: one line to the user, the traceback in a file."""
     handle, name = tempfile.mkstemp(prefix="harness-fault-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(f"harness {__version__}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}")
     reason = f"unexpected {type(error).__name__}: {error}"
     err.print(f"[red]✗[/red] this is a fault of the harness: {reason}\n  details: {name}", highlight=False)
-    return _ended(command, ExitCode.INFRASTRUCTURE, reason)
+    return _ended(command, ending, ExitCode.INFRASTRUCTURE, reason)

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from harness.cli.ending import add_step_summary, err, finish, out
+from harness.asked import Asked, absolute
+from harness.cli.asking import find_run, given_options, new_request, resumed_request
+from harness.cli.ending import REPORT_DEADLINE_S, add_step_summary, err, finish, out, put_outcome_in
 from harness.cli.options import (
     DEFAULT_SCENARIO,
     RESULTS,
@@ -21,16 +23,18 @@ from harness.cli.options import (
     Quiet,
     Targets,
     Variants,
-    command_line,
     duration_s,
     scenarios_named,
+    split,
     targets_named,
 )
+from harness.deadline import deadline
 from harness.errors import ExitCode, InfrastructureError, UsageError, worst
 from harness.progress import Progress, duration_text
 
 
 def bench(
+    ctx: typer.Context,
     scenario: Annotated[
         list[str] | None, typer.Argument(help=f"scenario names or files (default: {DEFAULT_SCENARIO})")
     ] = None,
@@ -64,6 +68,13 @@ def bench(
     ] = None,
     web: Annotated[int | None, typer.Option(help="port of Locust's own web page, to watch the load")] = None,
     results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="go on with this run (its folder, or its name in --out) where it was cut off"),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="with --resume: measure again what had no valid result")
+    ] = False,
     enforce_slo: Annotated[
         bool, typer.Option("--enforce-slo", help="end with 1 when a service level of a scenario is broken")
     ] = False,
@@ -71,36 +82,47 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Build, load and compare targets; print the table and write the report."""
-    from harness.compose import BenchRequest, run_request
+    from harness.compose import run_request
     from harness.report.model import from_json
     from harness.report.outputs import broken_promises, write_all
     from harness.report.terminal import print_summary
 
     if quick and until_tight:
         raise UsageError("--quick is one short round; it cannot be had together with --until-tight")
-    request = BenchRequest(
-        scenarios=scenarios_named(scenario),
-        targets=targets_named(target, variant),
-        targets_named=bool(target),
+    asked = Asked(
+        scenarios=tuple(absolute(s) for s in scenario or [DEFAULT_SCENARIO]),
+        targets=tuple(absolute(t) for t in split(target)),
+        variants=tuple(split(variant)),
         driver=driver.value,
         engine=engine.value,
-        profile=profile.value,
         url=url,
+        profile=profile.value,
         rounds=rounds,
         budget_s=duration_s(budget),
         quick=quick,
         full=full,
         until_tight=until_tight,
         seed=seed,
-        locustfile=locustfile,
+        locustfile=str(locustfile.resolve()) if locustfile else None,
         web_port=web,
-        results=results,
-        argv=command_line(),
     )
+    if resume is None:
+        if retry_failed:
+            raise UsageError(
+                "--retry-failed needs --resume RUN: which run's trials are to be measured again?"
+            )
+        put_outcome_in(ctx, results)
+        request = new_request(asked, results)
+    else:
+        run = find_run(resume, results)
+        results = run.path.parent
+        put_outcome_in(ctx, results)
+        request = resumed_request(run, asked.model_dump(include=given_options(ctx)), retry=retry_failed)
     with Progress(err, quiet=quiet) as progress:
         outcome = run_request(request, progress)
     assert outcome.run is not None
-    summary, paths = write_all(outcome.run)
+    with deadline("the report", REPORT_DEADLINE_S):
+        summary, paths = write_all(outcome.run)
     if as_json:
         out.print_json(json.dumps(summary))
     else:

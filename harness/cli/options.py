@@ -68,13 +68,18 @@ def scenarios_named(names: list[str] | None) -> list[Scenario]:
     return [find_scenario(name) for name in names or [DEFAULT_SCENARIO]]
 
 
+def split(entries: list[str] | None) -> list[str]:
+    """Names that were given several at once, separated by commas, as well as one by one."""
+    return [n.strip() for entry in entries or [] for n in entry.split(",") if n.strip()]
+
+
 def targets_named(names: list[str] | None, variants: list[str] | None) -> list[TargetSpec]:
     """The targets named (or all), each also in the variants named. Raises UsageError."""
-    wanted = [n.strip() for entry in names or [] for n in entry.split(",") if n.strip()]
+    wanted = split(names)
     found = [find_target(n) for n in wanted]
     if not wanted:
         found = [merge(t, None, ROOT / "targets" / t.name) for t in all_targets()]
-    for variant in (v.strip() for entry in variants or [] for v in entry.split(",")):
+    for variant in split(variants):
         having = [t for t in all_targets() if variant in t.variants]
         wanted_names = {t.name for t in found}
         chosen = [t for t in having if t.name in wanted_names]

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.bench_setup import Tools
 from harness.drivers.base import Artifact
 from harness.errors import ExitCode
 from harness.gate.model import MetricVerdict, Night, NightWord, PairFigures, TargetNight, TargetVerdict
 from harness.gate.sources import Source
 from harness.model import JsonObject, Scenario
 from harness.probes import noise
-from harness.session import Tools
 
 SCHEMA = 1
 EXIT_CODES: Mapping[NightWord, ExitCode] = {

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.bench_setup import Tools
 from harness.drivers.base import Artifact
 from harness.errors import HarnessError
 from harness.gate.document import Built, night_document, run_document
@@ -23,7 +24,7 @@ from harness.model import Case, JsonObject, PlannedTrial, Scenario, TargetSpec
 from harness.plan import estimate_s
 from harness.probes.noise import Noise, measure_noise
 from harness.progress import Progress, duration_text
-from harness.session import GeneratorKeeper, Tools, one_trial, prepare
+from harness.session import GeneratorKeeper, one_trial, prepare
 from harness.stats.gate import GateRules
 from harness.store import RunFolder, new_run_id, write_json
 from harness.trials.trial import Bench

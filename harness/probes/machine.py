@@ -30,6 +30,11 @@ def cpu_model(root: Path) -> str:
     return ", ".join(f"{name} {number}" for name, number in parts[:2])
 
 
+def boot_id(root: Path) -> str:
+    """Another after every start of the machine."""
+    return text(root / "proc/sys/kernel/random/boot_id")
+
+
 def governor(root: Path) -> str:
     """The frequency governor; several, sorted, when the cores differ."""
     files = sorted((root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor"))

@@ -84,6 +84,9 @@ def _revision_notes(run: Mapping[str, Any]) -> list[str]:
     """The sources must not have changed while they were measured."""
     before, after = run["manifest"], run.get("manifest_after")
     notes = []
+    if again := run.get("resumed"):
+        cuts = ", ".join(str(sitting["trials_kept"]) for sitting in again)
+        notes.append(f"measured in {len(again) + 1} sittings: gone on with after {cuts} trials")
     if before.get("git_clean") is False:
         notes.append("the sources had changes that were not committed")
     if after and after.get("git_revision") != before.get("git_revision"):

@@ -13,8 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.conformance import Due
+from harness.deadline import deadline
 from harness.drivers.base import Artifact, Driver, LaunchSettings
-from harness.errors import BuildError, ConformanceError, HarnessError, LoadError, ProbeError, StartError
+from harness.errors import (
+    BuildError,
+    ConformanceError,
+    DeadlineError,
+    HarnessError,
+    LoadError,
+    ProbeError,
+    StartError,
+)
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, PlannedTrial
@@ -139,8 +148,10 @@ Measure = Callable[[Trial], None]
 """One kind of scenario: starts the service as often as it needs, and fills the trial's record."""
 
 
-def run_trial(trial: Trial, measure: Measure) -> JsonObject:
+def run_trial(trial: Trial, measure: Measure, deadline_s: float) -> JsonObject:
     """Runs one trial and gives its record; `status` is valid, invalid or failed, `reasons` say why.
+
+    One that takes longer than `deadline_s` has failed, whatever it was doing.
 
     Raises InfrastructureError, StoreError and KeyboardInterrupt; every other trouble is the trial's result.
     """
@@ -168,8 +179,9 @@ def run_trial(trial: Trial, measure: Measure) -> JsonObject:
     trial.files.mkdir(parents=True, exist_ok=True)
     trial.bench.kit.write_service_files(trial.files)
     try:
-        measure(trial)
-    except (StartError, LoadError, ConformanceError, ProbeError, BuildError) as error:
+        with deadline("the trial", deadline_s):
+            measure(trial)
+    except (StartError, LoadError, ConformanceError, ProbeError, BuildError, DeadlineError) as error:
         _fail(trial, error)
     finally:
         shutil.rmtree(trial.files, ignore_errors=True)

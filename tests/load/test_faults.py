@@ -17,6 +17,8 @@ from load.kinds import PlanMaker
 from load.service import Service
 
 from harness.errors import LoadError
+from harness.load import supervise
+from harness.load.plan import LoadPlan
 from harness.load.result import read_reports
 from harness.load.supervise import LOCUST, Engine, LoadGenerator, Progress
 
@@ -82,6 +84,22 @@ def test_a_worker_that_hangs_is_noticed(engine: Engine, make_plan: PlanMaker, tm
             once(lambda: os.kill(worker_pid(generator), signal.SIGSTOP)),
         )
         assert any("fell silent" in problem for problem in result.problems)
+    assert ended(pids)
+
+
+def test_a_master_that_hangs_is_given_up_at_the_deadline(
+    engine: Engine, make_plan: PlanMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(duration_s=60.0)
+    with LoadGenerator(engine, tmp_path / "logs", workers=1) as generator:
+        pids = generator.pids.values()
+        monkeypatch.setattr(supervise, "MARGIN_S", 5.0 - plan.deadline_s + plan.duration_s)
+        monkeypatch.setattr(supervise, "PREPARE_DEADLINE_S", 60.0 + plan.deadline_s)
+        monkeypatch.setattr(LoadPlan, "deadline_s", plan.deadline_s - plan.duration_s)
+        with pytest.raises(LoadError, match=r"did not end window .* in time"):
+            generator.offer(
+                plan, tmp_path, once(lambda: os.kill(generator.pids["load master"], signal.SIGSTOP))
+            )
     assert ended(pids)
 
 

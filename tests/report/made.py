@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from harness import session
+from harness.asked import Asked
 from harness.catalogue import find_scenario
 from harness.load.plan import LoadPlan
 from harness.load.recorder import Recorder
@@ -25,6 +25,7 @@ from harness.plan import PlanOptions, make_plan
 from harness.probes.placement import Placement
 from harness.probes.procfs import CoreTime
 from harness.probes.samples import Row, RowWriter
+from harness.run_document import begin_document
 from harness.stats.steady import assess
 from harness.store import RunFolder, write_json
 from harness.trials import load as load_trials
@@ -147,12 +148,15 @@ def _document(making: Making, options: PlanOptions, plan: Any, specs: Mapping[st
         workers=1,
         placement=PLACEMENT,
         manifest=lambda _: _manifest(making),
+        harness_hash="fedcba9876543210",
     )
-    wanted = SimpleNamespace(argv=("harness", "bench"), plan=options, targets=list(specs.values()), url=None)
+    wanted = SimpleNamespace(
+        argv=("harness", "bench"), plan=options, targets=list(specs.values()), asked=Asked()
+    )
     artifact = SimpleNamespace(
         content_hash="0123456789abcdef", toolchains=(), image_digest=None, build_s=None
     )
-    document = session._run_document(
+    document = begin_document(
         cast(Any, wanted), cast(Any, tools), plan, cast(Any, dict.fromkeys(specs, artifact)), making.skipped
     )
     document["created_unix_ns"] = EPOCH_NS

@@ -1,0 +1,63 @@
+"""What a bench is given: its options, and the parts that it works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.asked import Asked
+from harness.drivers.base import Artifact, Driver
+from harness.load.supervise import LoadGenerator
+from harness.model import JsonObject, Scenario, TargetSpec
+from harness.plan import PlanOptions
+from harness.probes.placement import Placement
+from harness.store import RunFolder
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A run to go on with. `retry`: trials of it without a valid result are measured again."""
+
+    run: RunFolder
+    retry: bool
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What `harness bench` was asked for, names already looked up."""
+
+    scenarios: Sequence[Scenario]
+    targets: Sequence[TargetSpec]
+    targets_named: bool
+    plan: PlanOptions
+    results: Path
+    workspace: Path
+    asked: Asked
+    argv: Sequence[str] = field(default_factory=tuple)
+    resumption: Resumption | None = None
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The parts that a session works with; `cli` chooses them.
+
+    `harness_hash` changes with whatever of the harness takes part in a measurement, `boot_id` when the machine
+    starts anew (None: it does not tell).
+    """
+
+    driver: Driver
+    driver_name: str
+    driver_note: str | None
+    placement: Placement
+    engine: str
+    engine_note: str | None
+    workers: int
+    own_service: bool
+    locustfile: bool
+    generator: Callable[[Path], AbstractContextManager[LoadGenerator]]
+    calibrate: Callable[[LoadGenerator, Path, bool], JsonObject] | None
+    manifest: Callable[[Mapping[str, Artifact]], JsonObject]
+    harness_hash: str
+    boot_id: str | None

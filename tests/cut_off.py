@@ -1,0 +1,138 @@
+"""A run that is killed again and again, and gone on with each time: what each kill cost."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from rig import Harness, left_of, read_json
+
+from harness.journal import Journal
+from harness.store import RunFolder
+
+Start = Callable[..., Harness]
+_LOOK_ROUND_S = 0.02
+_END_DEADLINE_S = 1_200.0
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One `kill -9`: when, what was under way, and how many trials were on disk before it and after the next sitting.
+
+    `spoilt`: finished trials that the next sitting no longer had as they were. `left`: processes of the run that
+    outlived their deadline.
+    """
+
+    after_s: float
+    under_way: str
+    kept: int
+    spoilt: tuple[str, ...]
+    left: int
+
+
+def trials_on_disk(run: Path) -> dict[str, str]:
+    """Folder of each finished trial → a hash of all its files."""
+    found = {}
+    for record in sorted(run.glob("trials/*/*/[!.]*/trial.json")):
+        digest = hashlib.sha256()
+        for path in sorted(p for p in record.parent.rglob("*") if p.is_file()):
+            digest.update(path.name.encode() + path.read_bytes())
+        found[str(record.parent.relative_to(run))] = digest.hexdigest()
+    return found
+
+
+def begun_and_ended(run: Path) -> tuple[Counter[str], Counter[str]]:
+    """How often each attempt at a trial was begun and ended, by the run's journal."""
+    begun: Counter[str] = Counter()
+    ended: Counter[str] = Counter()
+    for entry in Journal.of(RunFolder(run)).ledger.read().entries:
+        if entry["event"] in ("trial begun", "trial ended"):
+            name = f"{entry['case']}, round {entry['round']}, attempt {entry['attempt']}"
+            (begun if entry["event"] == "trial begun" else ended)[name] += 1
+    return begun, ended
+
+
+def killed_again_and_again(
+    start: Start, arguments: tuple[str, ...], kills: int, random: Random, longest_s: float
+) -> tuple[list[Kill], Harness]:
+    """Kills the run so often, at random moments of up to `longest_s` after its start; the last sitting ends by itself.
+
+    Fewer kills when the run is complete before.
+    """
+    done: list[Kill] = []
+    harness = start(*arguments)
+    while len(done) < kills:
+        if not _wait_for_run(harness):
+            break
+        after_s = random.uniform(0.0, longest_s)
+        if not _runs_for(harness, after_s):
+            break
+        harness.process.kill()
+        harness.process.wait()
+        run = harness.run_folder()
+        begun, ended = begun_and_ended(run)
+        before = trials_on_disk(run)
+        under_way = ", ".join(begun - ended) or "between two trials"
+        left = len(left_of(run.name))
+        harness = start("bench", "--resume", str(run))
+        if not _resumed(harness, run, len(done) + 1):
+            break
+        now = trials_on_disk(run)
+        spoilt = tuple(name for name, digest in before.items() if now.get(name) != digest)
+        done.append(Kill(after_s, under_way, len(before), spoilt, left))
+    harness.process.wait(_END_DEADLINE_S)
+    return done, harness
+
+
+def _wait_for_run(harness: Harness) -> bool:
+    while harness.process.poll() is None:
+        if "results in" in harness.output:
+            return True
+        time.sleep(_LOOK_ROUND_S)
+    return False
+
+
+def _resumed(harness: Harness, run: Path, times: int) -> bool:
+    while harness.process.poll() is None:
+        if len(read_json(run / "run.json").get("resumed", [])) >= times:
+            return True
+        time.sleep(_LOOK_ROUND_S)
+    return False
+
+
+def _runs_for(harness: Harness, seconds: float) -> bool:
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        if harness.process.poll() is not None:
+            return False
+        time.sleep(_LOOK_ROUND_S)
+    return harness.process.poll() is None
+
+
+def complaints(kills: list[Kill], harness: Harness) -> list[str]:
+    """What did not go as it should: more lost than what was under way, another order, a run that did not end."""
+    run = harness.run_folder()
+    document = read_json(run / "run.json")
+    begun, ended = begun_and_ended(run)
+    trials = [read_json(p) for p in run.glob("trials/*/*/[!.]*/trial.json")]
+    found = [f"a kill left {k.left} processes" for k in kills if k.left]
+    found += [f"{name} was there before a kill, and not after" for k in kills for name in k.spoilt]
+    if harness.process.returncode not in (0, 3):  # 3: a busy machine makes trials invalid
+        found.append(f"ended with {harness.process.returncode}:\n{harness.output}")
+    if document["status"] != "complete":
+        found.append(f"the run is {document['status']}")
+    again = begun - Counter(begun.keys())
+    if again.total() > len(kills):
+        found.append(f"{again.total()} trials were begun again after {len(kills)} kills: {dict(again)}")
+    if doubled := [name for name, times in ended.items() if times > 1]:
+        found.append(f"measured twice: {doubled}")
+    firsts = sorted((t for t in trials if t["attempt"] == 1), key=lambda t: t["started_unix_ns"])
+    order = [[t["case"]["id"], t["round"]] for t in firsts]
+    if order != document["order"]:
+        found.append(f"the order was {order}, planned was {document['order']}")
+    return found

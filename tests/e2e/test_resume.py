@@ -1,0 +1,86 @@
+"""A bench that is killed at any moment is gone on with: same run, same order, at most the trial under way lost."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from cut_off import complaints, killed_again_and_again, trials_on_disk
+from rig import Harness, left_of, read_json
+
+from harness.store import write_json
+
+Start = Callable[..., Harness]
+SMOKE = ("bench", "smoke", "--driver", "process", "--target", "go", "--rounds", "2")
+
+
+def test_a_run_killed_at_random_moments_comes_to_its_end_and_loses_at_most_what_was_under_way(
+    start: Start,
+) -> None:
+    seed = random.SystemRandom().randrange(1_000_000)
+    kills, harness = killed_again_and_again(start, SMOKE, 3, random.Random(seed), 25.0)
+    assert kills, harness.output
+    assert complaints(kills, harness) == [], f"seed {seed}"
+    assert "resumed" in read_json(harness.run_folder() / "run.json")
+    assert "sittings" in (harness.run_folder() / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_interrupted_run_is_gone_on_with_under_its_name_and_not_with_other_options(start: Start) -> None:
+    harness = start(*SMOKE, "--seed", "5", "--out", "mine")
+    harness.results = harness.results.with_name("mine")
+    harness.await_text("results in")
+    harness.await_condition(lambda: bool(trials_on_disk(harness.run_folder())), "first trial")
+    assert harness.end(signal.SIGINT) == 130
+    run = harness.run_folder()
+    assert f"--resume mine/{run.name}" in harness.output
+    before = trials_on_disk(run)
+
+    other = start("bench", "--resume", run.name, "--out", "mine", "--seed", "6")
+    assert other.process.wait(120) == 2
+    assert "--seed was 5, now 6" in other.output
+    assert read_json(run / "outcome.json")["exit_code"] == 2
+    assert not other.results.exists()  # its end is told in the folder of --out, and nowhere else
+
+    again = start("bench", "--resume", f"mine/{run.name}", "--seed", "5")
+    assert again.process.wait(600) in (0, 3), again.output
+    assert before.items() <= trials_on_disk(run).items()
+    document = read_json(run / "run.json")
+    assert (document["status"], document["seed"], len(document["resumed"])) == ("complete", 5, 1)
+    assert left_of(run.name) == []
+
+    whole = trials_on_disk(run)
+    last = start("bench", "--resume", f"mine/{run.name}")
+    assert last.process.wait(120) == again.process.returncode, last.output
+    assert trials_on_disk(run) == whole
+
+
+def give_up(first: Path) -> None:
+    """As if the trial and its repetition had failed."""
+    second = first.with_name("01b")
+    if not second.exists():
+        shutil.copytree(first, second)
+    for attempt, folder in enumerate((first, second), start=1):
+        record = read_json(folder / "trial.json")
+        write_json(folder / "trial.json", record | {"attempt": attempt, "status": "failed", "reasons": ["?"]})
+
+
+def test_trials_that_failed_are_measured_again_on_request(start: Start) -> None:
+    harness = start(*SMOKE[:-1], "1")
+    assert harness.process.wait(600) in (0, 3), harness.output
+    run = harness.run_folder()
+    first = run / "trials" / "smoke" / "go" / "01"
+    give_up(first)
+    plain = start("bench", "--resume", str(run))
+    assert plain.process.wait(120) == 3, plain.output
+    again = start("bench", "--resume", str(run), "--retry-failed")
+    assert again.process.wait(600) in (0, 3), again.output
+    assert read_json(first.with_name("01c") / "trial.json")["attempt"] == 3
+
+
+def test_retry_without_a_run_is_wrong_use(start: Start) -> None:
+    harness = start("bench", "--retry-failed")
+    assert harness.process.wait(60) == 2
+    assert "--resume RUN" in harness.output

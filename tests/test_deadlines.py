@@ -1,0 +1,90 @@
+"""The steps of a session end at their deadline. Start and stop: see tests/drivers; load: tests/load."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+from rig import left_of
+
+from harness import session
+from harness.drivers.build import BUILD_RUN_ID
+from harness.drivers.process import ProcessDriver
+from harness.kit.kit import Kit
+from harness.model import Case, PlannedTrial, ProcessSpec, Scenario, TargetSpec
+from harness.progress import Progress
+from harness.trials.trial import Trial, run_trial
+
+NEVER_S = 60.0
+
+
+def a_target(folder: Path, *build: tuple[str, ...]) -> TargetSpec:
+    return TargetSpec(
+        name="slow",
+        label="Slow",
+        language="sh",
+        payload="raw",
+        reload=None,
+        folder=folder,
+        process=ProcessSpec(build=build, run=("true",)),
+    )
+
+
+def test_a_build_that_does_not_end_is_skipped_and_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_BUILD_DEADLINE_S", 1.0)
+    slow, quick = a_target(tmp_path, ("sleep", "3600")), a_target(tmp_path, ("true",))
+    quick = quick.model_copy(update={"name": "quick"})
+    out = io.StringIO()
+    built, skipped = session.prepare(
+        [slow, quick], ProcessDriver(tmp_path / "builds"), Progress(Console(file=out, width=500))
+    )
+    assert list(built) == ["quick"]
+    assert skipped == {"slow": "the build of slow did not end within 1 s"}
+    assert "slow is skipped" in out.getvalue()
+    assert left_of(BUILD_RUN_ID) == []
+
+
+def a_trial(tmp_path: Path) -> Trial:
+    scenario = Scenario.model_validate({"schema": 1, "name": "m", "question": "?", "kind": "memory"})
+    bench = SimpleNamespace(
+        run_id="r", kit=Kit.make(), engine="native", placement=SimpleNamespace(sharing="none")
+    )
+    return Trial(
+        bench=cast(Any, bench),
+        planned=PlannedTrial(Case(a_target(tmp_path), scenario), 1, 0, 1.0),
+        folder=tmp_path,
+        files=tmp_path / "files",
+        tell=lambda _: None,
+    )
+
+
+def test_a_trial_that_does_not_end_has_failed_and_cleans_up(tmp_path: Path) -> None:
+    left: list[str] = []
+
+    def hang(_: Trial) -> None:
+        try:
+            time.sleep(NEVER_S)
+        finally:
+            left.append("cleaned up")
+
+    trial = a_trial(tmp_path)
+    record = run_trial(trial, hang, 0.1)
+    assert (record["status"], record["reasons"]) == ("failed", ["the trial did not end within 0 s"])
+    assert left == ["cleaned up"]
+    assert not trial.files.exists()
+
+
+def test_a_trial_may_take_its_time(tmp_path: Path) -> None:
+    assert run_trial(a_trial(tmp_path), lambda _: None, NEVER_S)["status"] == "valid"
+
+
+def test_the_deadline_of_a_trial_is_far_beyond_its_estimate() -> None:
+    planned = PlannedTrial(cast(Any, None), 1, 0, 300.0)
+    assert session.trial_deadline_s(planned) > 2 * planned.estimated_s
