@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.catalogue import ROOT
@@ -27,7 +27,13 @@ from harness.store import RunFolder, open_run, write_atomically
 SAMPLE = ROOT / "docs" / "sample-report"
 README = ROOT / "README.md"
 BEGINS, ENDS = "<!-- sample begins -->", "<!-- sample ends -->"
-PICTURES = ("rates", "pareto")
+PICTURES = {
+    "rates": "P99 response time against offered rate",
+    "pareto": "Requests a second against memory",
+    "rate-1000-latency": "Response time by percentile",
+    "memory": "Memory before, during and after the load",
+}
+"""By name, the preferred first: the README shows two of those that the run has."""
 _TEXTS = (".json", ".html", ".md", ".csv", ".xml", ".svg")
 _SHORT_NAME = 4
 """A host name as short as `vm` names nobody, and is part of many words."""
@@ -43,7 +49,9 @@ def make_sample(run: RunFolder, sample: Path = SAMPLE, readme: Path = README) ->
         for path in _texts(copy.path):
             _replace(path, own)
         write_all(copy)
-        kept = [*_kept(copy.path)]
+        main = read(copy).summary.scenarios[0].name
+        pictures = [n for n in PICTURES if (copy.path / "charts" / f"{main}-{n}.png").is_file()][:2]
+        kept = [*_kept(copy.path), *(copy.path / "charts" / f"{main}-{n}.png" for n in pictures)]
         if found := [f for path in kept for f in _named(path, run)]:
             raise UsageError("the sample would name this machine:\n  " + "\n  ".join(found))
         shutil.rmtree(sample, ignore_errors=True)
@@ -52,7 +60,7 @@ def make_sample(run: RunFolder, sample: Path = SAMPLE, readme: Path = README) ->
             into.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, into)
         summary = read(copy).summary
-    part = readme_part(summary, sample.relative_to(readme.parent))
+    part = readme_part(summary, pictures, sample.relative_to(readme.parent))
     write_atomically(readme, f"{before}{BEGINS}\n{part}{ENDS}{after}")
     return [sample / "report.html", readme]
 
@@ -66,8 +74,8 @@ def _around(readme: Path) -> tuple[str, str]:
     return before, after
 
 
-def readme_part(summary: Summary, sample: Path) -> str:
-    """The tables of the first scenario, and two pictures. `sample`: its folder as the README sees it."""
+def readme_part(summary: Summary, pictures: Sequence[str], sample: Path) -> str:
+    """The tables of the first scenario, and its pictures. `sample`: its folder as the README sees it."""
     scenario = summary.scenarios[0]
     lines = [
         f"`{' '.join(summary.command)}` on {machine_text(summary.machine)}: {run_text(summary)}. "
@@ -79,14 +87,13 @@ def readme_part(summary: Summary, sample: Path) -> str:
     for panel in scenario.panels:
         lines += [f"**{panel.title}** – {panel.note}", "", *panel_table(scenario, panel), ""]
     lines += [f"- {target}: {text}" for target, text in row_remarks(scenario)]
-    lines += ["", *_pictures(scenario, sample)]
+    lines += ["", *_pictures(scenario, pictures, sample)]
     return "\n".join(lines) + "\n"
 
 
-def _pictures(scenario: ScenarioSummary, sample: Path) -> Iterator[str]:
-    titles = {"rates": "P99 response time against offered rate", "pareto": "Requests a second against memory"}
-    for name in PICTURES:
-        yield f"![{titles[name]}]({sample}/charts/{scenario.name}-{name}.png)"
+def _pictures(scenario: ScenarioSummary, names: Sequence[str], sample: Path) -> Iterator[str]:
+    for name in names:
+        yield f"![{PICTURES[name]}]({sample}/charts/{scenario.name}-{name}.png)"
         yield ""
 
 
@@ -109,12 +116,10 @@ def _replace(path: Path, words: Mapping[str, str]) -> None:
 
 
 def _kept(folder: Path) -> Iterator[Path]:
-    """The report with what it links to; the pictures of the README. Histograms and samples are too large."""
+    """The report with what it links to; histograms and samples are too large."""
     for name in ("report.html", "run.json", "summary.json", "summary.csv", "summary.md"):
         yield folder / name
     yield from sorted(folder.glob("trials/*/*/*/trial.json"))
-    for name in PICTURES:
-        yield from sorted(folder.glob(f"charts/*-{name}.png"))
 
 
 def _named(path: Path, run: RunFolder) -> Iterator[str]:

@@ -125,7 +125,7 @@ function sentence(judged, limits) {
   const most = Math.max(...meeting.map((j) => j.coresUsed ?? 0));
   if (meeting.length === valid.length && valid.length > 1 && most < 0.1 * limits.cores) {
     const share = ((100 * most) / limits.cores).toFixed(most / limits.cores < 0.001 ? 2 : 1);
-    return `Here the runtime does not matter: all ${valid.length} meet these limits, and the costliest uses ${share} % of ${cores(limits.cores)}.`;
+    return `Here the runtime does not matter: all ${valid.length}${valid.length < judged.length ? " that could be judged" : ""} meet these limits, and the costliest uses ${share} % of ${cores(limits.cores)}.`;
   }
   const equals = meeting.filter((j) => j !== first && overlap(j, first)).map((j) => j.target.id);
   if (equals.length) return `${[first.target.id, ...equals].join(" and ")} meet these limits at the least CPU; this run cannot tell them apart.`;
