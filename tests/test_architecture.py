@@ -50,6 +50,7 @@ LAYERS: dict[str, int] = {
     "sitting": 8,
     "session": 9,
     "report": 8,
+    "history": 9,
     "gate": 10,
     "compose": 11,
     "cli": 12,

@@ -83,6 +83,7 @@ def bench(
 ) -> None:
     """Build, load and compare targets; print the table and write the report."""
     from harness.compose import run_request
+    from harness.history import append, history_lines
     from harness.report.model import from_json
     from harness.report.outputs import broken_promises, write_all
     from harness.report.terminal import print_summary
@@ -123,6 +124,9 @@ def bench(
     assert outcome.run is not None
     with deadline("the report", REPORT_DEADLINE_S):
         summary, paths = write_all(outcome.run)
+    lines = history_lines(outcome.run.read_run(), from_json(summary))
+    for text in append(results / "history", lines):
+        err.print(f"[yellow]![/yellow] {text}", highlight=False)
     if as_json:
         out.print_json(json.dumps(summary))
     else:

@@ -1,0 +1,137 @@
+"""What a run leaves in history: valid rows of whole runs, each once, in the file of what it may be compared with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report.made import FOUR, Making
+
+from harness.history import append, comparability, file_name, history_lines
+from harness.ledger import Ledger
+from harness.report.outputs import read
+from harness.store import RunFolder
+
+
+def lines_of(run: RunFolder, **changed: Any) -> list[tuple[str, Any]]:
+    shown = read(run)
+    return history_lines({**shown.document, **changed}, shown.summary)
+
+
+def test_each_valid_row_has_a_line_with_its_figures(small_run: RunFolder) -> None:
+    shown = read(small_run)
+    lines = lines_of(small_run)
+    rows = {(s.name, r.target): r for s in shown.summary.scenarios for r in s.rows if not r.twin}
+    kept = {(e["key"]["scenario"], e["key"]["target"]): e for _, e in lines}
+    assert kept
+    assert all(rows[place].valid for place in kept)
+    assert not any(target == "wrong" for _, target in kept)
+    for place, entry in kept.items():
+        for name, figure in entry["figures"].items():
+            assert rows[place].figures[name].centre == figure["centre"]
+            assert list(rows[place].figures[name].trials) == figure["trials"]
+            assert not rows[place].figures[name].at_least
+
+
+def test_the_blind_twin_is_in_no_history(making: Callable[[Making], RunFolder]) -> None:
+    targets = {name: FOUR[name] for name in ("go", "rust-axum")}
+    run = making(Making(targets=targets, scenarios=("routing-4kb",), rounds=2, scale=0.12))
+    assert any(r.twin for s in read(run).summary.scenarios for r in s.rows)
+    assert sorted(e["key"]["target"] for _, e in lines_of(run)) == ["go", "rust-axum"]
+
+
+@pytest.mark.parametrize("status", ["interrupted", "broken off", "running"])
+def test_a_run_that_is_not_whole_leaves_nothing(tiny_run: RunFolder, status: str) -> None:
+    assert lines_of(tiny_run)
+    assert lines_of(tiny_run, status=status) == []
+
+
+def test_a_quick_look_leaves_nothing(tiny_run: RunFolder) -> None:
+    shown = read(tiny_run)
+    assert history_lines(shown.document, replace(shown.summary, stamp="quick look")) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "same_file"),
+    [
+        ("driver", "docker", False),
+        ("engine", "locust", False),
+        ("harness", {"version": "0.1.0", "measurement": 2}, False),
+        ("harness", {"version": "9.9.9", "measurement": 1}, True),
+        ("manifest", {"cpu_model": "another"}, False),
+        ("manifest", {"cpus_online": [0]}, False),
+        ("manifest", {"git_revision": "another"}, True),
+        ("manifest", {"python": "3.99"}, True),
+        ("placement", {"sharing": "direction only"}, False),
+        ("seed", 99, True),
+    ],
+)
+def test_only_what_changes_the_scale_begins_a_new_file(
+    tiny_run: RunFolder, part: str, change: Any, same_file: bool
+) -> None:
+    document = tiny_run.read_run()
+    other = {**document, part: {**document[part], **change} if isinstance(change, dict) else change}
+    one, two = (file_name(comparability(d, "routing-4kb", "go")) for d in (document, other))
+    assert (one == two) is same_file
+
+
+@pytest.mark.parametrize(("release", "same_file"), [("6.8.0-99-generic", True), ("6.9.1", False)])
+def test_a_new_kernel_begins_a_new_file_and_its_fixes_do_not(
+    tiny_run: RunFolder, release: str, same_file: bool
+) -> None:
+    document = tiny_run.read_run()
+    names = [
+        file_name(
+            comparability(
+                {**document, "manifest": {**document["manifest"], "kernel": k}}, "routing-4kb", "go"
+            )
+        )
+        for k in ("6.8.0-31-generic", release)
+    ]
+    assert (names[0] == names[1]) is same_file
+
+
+def test_a_run_is_added_once_however_often_it_is_reported(tiny_run: RunFolder, tmp_path: Path) -> None:
+    lines = lines_of(tiny_run)
+    assert append(tmp_path, lines) == append(tmp_path, lines) == []
+    for name, line in lines:
+        assert Ledger(tmp_path / name).read().entries == ({"schema": 1, **line},)
+
+
+def test_a_torn_line_is_told_of_and_the_night_is_added(tiny_run: RunFolder, tmp_path: Path) -> None:
+    name, line = lines_of(tiny_run)[0]
+    (tmp_path / name).write_bytes(b'{"schema": 1, "run": "')
+    told = append(tmp_path, [(name, line)])
+    assert "line 1 is torn" in told[0]
+    assert len(Ledger(tmp_path / name).read().entries) == 1
+
+
+def test_two_branches_that_added_nights_merge_without_conflict(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+
+    def git(*arguments: str) -> None:
+        identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
+
+    ledger = Ledger(tmp_path / "results" / "history" / "x.jsonl")
+    git("init", "-q", "-b", "main")
+    (tmp_path / ".gitattributes").write_text((root / ".gitattributes").read_text())
+    ledger.append({"n": 0})
+    git("add", "-A")
+    git("commit", "-qm", "0")
+    git("checkout", "-qb", "other")
+    ledger.append({"n": 1})
+    git("commit", "-qam", "1")
+    git("checkout", "-q", "main")
+    ledger.append({"n": 2})
+    git("commit", "-qam", "2")
+    git("merge", "-q", "other", "-m", "both")
+    found = ledger.read()
+    assert sorted(e["n"] for e in found.entries) == [0, 1, 2]
+    assert found.dropped == ()
+    assert all(json.loads(text) for text in ledger.path.read_text().splitlines())
