@@ -107,11 +107,14 @@ class Trial:
         )
 
     def _pause_log(self) -> Path | None:
-        """In a folder that a container's user may write to; None for a runtime that writes no such file."""
+        """Absolute, as a service runs in a folder of its own, and in a folder that a container's user may write to.
+
+        None for a runtime that writes no such file.
+        """
         spec = self.planned.case.target.pauses
         if spec is None or not any("{file}" in value for value in spec.environment.values()):
             return None
-        path = self.folder / PAUSE_LOG
+        path = (self.folder / PAUSE_LOG).absolute()
         path.parent.mkdir(exist_ok=True)
         path.parent.chmod(0o777)
         return path
