@@ -47,7 +47,8 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """The `harness` command."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(number, _as_interrupt)
     sys.exit(guarded(lambda ending: make_app()(standalone_mode=False, obj=ending)))
 
 

@@ -166,9 +166,10 @@ class Engine:
         except APIError as error:
             raise EngineRefused(f"{doing}: {error.explanation or error}") from error
         except (requests.exceptions.RequestException, DockerException, OSError) as error:
+            advice = "; start it, then `harness clean` removes what may have been left there"
             raise InfrastructureError(
-                f"no Docker engine answers at {self.address} ({doing}: {_innermost(error)}); "
-                "start it, then `harness clean` removes what may have been left there"
+                f"no Docker engine answers at {self.address} ({doing}: {_innermost(error)})"
+                f"{advice if hasattr(self, 'facts') else ''}"
             ) from error
 
 
