@@ -134,6 +134,10 @@ test-targets: .venv/.ready-dev kit ## each target's own tests over the shared ca
 test-e2e: .venv/.ready-dev ## conformance of all targets and a real smoke bench, as processes
 	@$(BIN)/pytest -q -m e2e tests/e2e
 
+.PHONY: interruptions
+interruptions: .venv/.ready-dev ## end a bench 40 times at random moments, and look at what is left
+	@PYTHONPATH=tests $(BIN)/python tests/e2e/interruptions.py --driver $(if $(filter auto,$(DRIVER)),process,$(DRIVER)) $(ARGS)
+
 .PHONY: kit
 kit: setup ## keys, tokens and cases for the targets' own tests, in .build/kit
 	@$(BIN)/python -m harness.kit --out $(KIT)

@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -39,6 +38,7 @@ from harness.stats.quantile import median
 from harness.store import new_run_id
 from harness.traffic import contract_pool, prime
 from harness.units import NS_PER_S
+from harness.workspace import workspace
 
 _CONNECTIONS = 64
 _OPENSSL_S = 2
@@ -91,7 +91,7 @@ def measure(
     scenario = find_scenario("routing-4kb")
     contenders: dict[str, Contender] = {}
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-targets-", dir=BUILDS)))
+        folder = stack.enter_context(workspace(BUILDS, "bench-targets"))
         kit.write_service_files(folder)
         run_id = new_run_id()
         for target in targets:

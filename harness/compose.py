@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from harness.progress import Progress
 from harness.session import Outcome, prepare, run_bench
 from harness.store import RunFolder, new_run_id
 from harness.verify import Report, verify_running, verify_target
+from harness.workspace import remove_orphaned, workspace
 
 BUILDS = ROOT / ".build"
 _LOCKS = ("requirements.lock",)
@@ -194,12 +194,16 @@ def _refuse_contract_scenarios(request: BenchRequest) -> None:
         )
 
 
+def remove_leftovers() -> list[str]:
+    """Ends and removes what commands left whose harness was killed; says what that was."""
+    usable = (driver for driver in make_drivers().values() if driver.available().ok)
+    removed = [text for driver in usable for text in driver.cleanup(None)]
+    return removed + remove_orphaned(BUILDS)
+
+
 def _remove_leftovers(progress: Progress) -> None:
-    """What runs left whose harness was killed; by label and run id only."""
-    for driver in make_drivers().values():
-        if driver.available().ok:
-            for removed in driver.cleanup(None):
-                progress.line(f"removed what an earlier run left: {removed}")
+    for removed in remove_leftovers():
+        progress.line(f"removed what an earlier run left: {removed}")
 
 
 def read_placement(profile: Profile) -> Placement:
@@ -258,10 +262,11 @@ def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick
     _step_aside(placement)
     engine = _engine(wanted, None, progress)
     progress.live("calibrating the load generator")
-    with tempfile.TemporaryDirectory(prefix="calibration-", dir=BUILDS) as name:
-        folder = Path(name)
-        with engine.start(placement, folder / "load", None) as generator:
-            found = _calibrate(placement)(generator, folder / "bouts", quick)
+    with (
+        workspace(BUILDS, "calibration") as folder,
+        engine.start(placement, folder / "load", None) as generator,
+    ):
+        found = _calibrate(placement)(generator, folder / "bouts", quick)
     return found | {"engine": engine.name, "sharing": placement.sharing}
 
 
@@ -300,10 +305,8 @@ def verify_targets(
     artifacts, skipped = prepare(targets, driver, progress)
     run_id = new_run_id()
     reports = []
-    with tempfile.TemporaryDirectory(prefix=f"verify-{run_id}-", dir=BUILDS) as name:
-        workspace = Path(name)
-        workspace.chmod(0o755)  # the user of a container reads its files there
-        kit.write(workspace)
+    with workspace(BUILDS, "verify") as folder:
+        kit.write(folder)
         for artifact in artifacts.values():
             target = artifact.target.id
 
@@ -312,7 +315,7 @@ def verify_targets(
 
             progress.live(f"{target}: conformance")
             try:
-                reports.append(verify_target(driver, artifact, kit, workspace, run_id, on_group))
+                reports.append(verify_target(driver, artifact, kit, folder, run_id, on_group))
             except StartError as error:
                 reports.append(Report(target, 0, (), str(error)))
     return reports, skipped

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from harness.trials.load import measure_load
 from harness.trials.memory import measure_memory
 from harness.trials.reload import measure_reload
 from harness.trials.trial import Bench, Measure, Trial, run_trial
+from harness.workspace import workspace
 
 _BUILD_DEADLINE_S = 3_600.0
 _TRIAL_SLACK_S = 600.0
@@ -124,7 +124,7 @@ def _measure_all(
     run, document, journal = sitting.run, sitting.document, sitting.journal
     keeper = GeneratorKeeper(lambda: tools.generator(run.path / "load"))
     interrupted = False
-    with _workspace(options.workspace, run) as workspace:
+    with workspace(options.workspace, "bench") as folder:
         bench = Bench(
             run_id=run.run_id,
             driver=tools.driver,
@@ -134,7 +134,7 @@ def _measure_all(
             engine=tools.engine,
             workers=tools.workers,
             seed=options.plan.seed,
-            workspace=workspace,
+            workspace=folder,
             own_service=tools.own_service,
             locustfile=tools.locustfile,
             generator=keeper.get,
@@ -143,7 +143,7 @@ def _measure_all(
         try:
             if tools.calibrate is not None and not sitting.is_calibrated:
                 progress.live("calibrating the load generator")
-                sitting.calibrated(_calibration(tools.calibrate, keeper, workspace, options))
+                sitting.calibrated(_calibration(tools.calibrate, keeper, folder, options))
             _run_rounds(bench, plan, sitting, keeper, progress)
             while options.plan.until_tight and _another_round(options, plan, sitting):
                 plan = _with_another_round(options, plan, artifacts)
@@ -176,27 +176,15 @@ def _measure_all(
     return interrupted
 
 
-@contextmanager
-def _workspace(folder: Path, run: RunFolder) -> Iterator[Path]:
-    """A folder for what lives only while the run is measured; what a killed harness left of it goes too."""
-    workspace = folder / f"bench-{run.run_id}"
-    shutil.rmtree(workspace, ignore_errors=True)
-    workspace.mkdir(mode=0o700)
-    try:
-        yield workspace
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
-
-
 def _calibration(
     calibrate: Callable[[LoadGenerator, Path, bool], JsonObject],
     keeper: GeneratorKeeper,
-    workspace: Path,
+    folder: Path,
     options: BenchOptions,
 ) -> JsonObject:
     """What the generator measures of a server that is known; a failure of it is no reason to measure nothing."""
     try:
-        return calibrate(keeper.get(), workspace / "calibration", options.plan.quick)
+        return calibrate(keeper.get(), folder / "calibration", options.plan.quick)
     except LoadError as error:
         keeper.discard()
         return {"schema": 1, "bouts": [], "missing_because": str(error)}

@@ -122,7 +122,7 @@ class RunFolder:
 
     @contextmanager
     def new_trial(self, case_id: str, round_number: int, attempt: int = 1) -> Iterator[Path]:
-        """A folder to fill; it takes its final name when the context ends, however it ends."""
+        """A folder to fill; it takes its final name when the context ends, or goes if it has no trial.json by then."""
         final = self.trial_folder(case_id, round_number, attempt)
         working = final.with_name(f".{final.name}.part")
         try:
@@ -135,6 +135,8 @@ class RunFolder:
         finally:
             if (working / "trial.json").is_file():
                 _give_name(working, final)
+            else:
+                shutil.rmtree(working, ignore_errors=True)
 
     def take_up(self) -> tuple[list[str], list[str]]:
         """After a kill: (trials that were whole but not yet named, which now are; trials that were cut off).

@@ -34,6 +34,7 @@ LAYERS: dict[str, int] = {
     "schemas": 4,
     "asked": 5,
     "service": 5,
+    "workspace": 5,
     "figures": 5,
     "live": 5,
     "null_server": 5,

@@ -113,11 +113,9 @@ def doctor() -> None:
 
 def clean() -> None:
     """End and remove what crashed runs left behind, found by run id and label only."""
-    from harness.compose import make_drivers
+    from harness.compose import remove_leftovers
 
-    removed = [
-        text for driver in make_drivers().values() if driver.available().ok for text in driver.cleanup(None)
-    ]
+    removed = remove_leftovers()
     for text in removed:
         out.print(f"removed {text}", highlight=False)
     if not removed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -88,7 +87,7 @@ def run_gate(options: GateOptions, tools: Tools, progress: Progress) -> tuple[Ru
     built = Built(created_unix_ns, tools, tools.manifest(heads), options.scenario, bases, heads)
     _save(run, night, built, options.argv, "running")
     keeper = GeneratorKeeper(lambda: tools.generator(run.path / "load"))
-    with tempfile.TemporaryDirectory(prefix="gate-", dir=options.workspace) as workspace:
+    with workspace(options.workspace, "gate") as folder:
         bench = Bench(
             run_id=run.run_id,
             driver=tools.driver,
@@ -98,7 +97,7 @@ def run_gate(options: GateOptions, tools: Tools, progress: Progress) -> tuple[Ru
             engine=tools.engine,
             workers=tools.workers,
             seed=options.seed,
-            workspace=Path(workspace),
+            workspace=folder,
             own_service=False,
             locustfile=False,
             generator=keeper.get,

@@ -78,6 +78,7 @@ def one(folder: Path, driver: str, target: str, number: signal.Signals, after_s:
     if not all_gone(everyone):
         yield f"processes that survive: {sorted(p for p in everyone if Path(f'/proc/{p}').exists())}"
     if number == signal.SIGKILL:
+        yield from until_gone(lambda: [x for x in left_of(harness, driver) if x.startswith("process")])
         cleaned = command(folder, "clean").wait(CLEAN_DEADLINE_S)
         if cleaned:
             yield f"clean ended with {cleaned}"
