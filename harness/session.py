@@ -92,6 +92,9 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
     ):  # rounds that were added, until it was cut off
         plan = _with_another_round(options, plan, artifacts)
     document = begin_document(options, tools, plan, artifacts, skipped)
+    kit = (
+        Kit.make()
+    )  # before the run's folder, as it takes a moment: an interrupt from there on is noted in run.json
     run = again.run if again else RunFolder.create(options.results, new_run_id())
     with run.held():
         boot_id = tools.boot_id
@@ -100,7 +103,7 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
             f"{len(plan.trials)} trials in {plan.rounds} round{'s' if plan.rounds > 1 else ''}, "
             f"about {duration_text(plan.estimated_s)}; results in {_shown(run.path)}"
         )
-        interrupted = _measure_all(options, tools, plan, artifacts, sitting, progress)
+        interrupted = _measure_all(options, tools, plan, artifacts, kit, sitting, progress)
     return _outcome(options, run, plan, sitting.document["skipped"], interrupted=interrupted)
 
 
@@ -117,6 +120,7 @@ def _measure_all(
     tools: Tools,
     plan: Plan,
     artifacts: Mapping[str, Artifact],
+    kit: Kit,
     sitting: Sitting,
     progress: Progress,
 ) -> bool:
@@ -129,7 +133,7 @@ def _measure_all(
             run_id=run.run_id,
             driver=tools.driver,
             artifacts=artifacts,
-            kit=Kit.make(),
+            kit=kit,
             placement=tools.placement,
             engine=tools.engine,
             workers=tools.workers,

@@ -27,6 +27,7 @@ from harness.session import GeneratorKeeper, one_trial, prepare
 from harness.stats.gate import GateRules
 from harness.store import RunFolder, new_run_id, write_json
 from harness.trials.trial import Bench
+from harness.workspace import workspace
 
 SPARE_RATIO = 1.15
 """What is left of the budget has to hold so much more than the next round and the confirmation are expected to take."""
