@@ -117,8 +117,11 @@ def left_of(harness: Harness, driver: str) -> Iterator[str]:
     yield from (f"process {p.pid}" for p in marked_processes() if p.owner and p.owner.pid == pid)
     yield from (f"process {p}" for p in working_in(harness.results.parent))
     yield from (f"control group {g}" for g, _, owner in leftover_groups() if owner and owner.pid == pid)
-    temporary = ("bench-", "verify-", "calibration-")
-    yield from (str(p) for p in BUILDS.iterdir() if p.name.startswith(temporary))
+    for note in BUILDS.glob("*/.owner"):
+        with suppress(OSError):
+            owner = Owner.parse(note.read_text(encoding="utf-8"))
+            if owner and owner.pid == pid:
+                yield f"folder {note.parent}"
     if driver == "docker":
         client = docker.from_env()
         for container in client.containers.list(all=True, ignore_removed=True):
