@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from harness import figures
 from harness.catalogue import ROOT
-from harness.load.plan import LoadPlan
+from harness.load.plan import LoadPlan, wakefulness
 from harness.load.pool import PoolBuilder
 from harness.load.result import Recording, read_reports
 from harness.load.supervise import LoadGenerator, native
@@ -130,6 +130,7 @@ class Scene:
             "timeout_ms": 3_000,
             "drain_ms": 3_000,
             "cpus": self.cpus[:1],
+            **asdict(wakefulness("open", own_core=False)),
             **changes,
         }
         return LoadPlan(
