@@ -1,4 +1,4 @@
-"""The nightly workflow: it calls what is there, and tells the outcomes apart."""
+"""The workflows call what is there; the nightly one tells the outcomes apart."""
 
 from __future__ import annotations
 
@@ -7,27 +7,37 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from harness.catalogue import ROOT
 
-WORKFLOW = ROOT / ".github" / "workflows" / "nightly.yml"
+
+def commands_of(name: str) -> list[str]:
+    """What the steps of a workflow's only job run."""
+    text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    return [str(step["run"]) for step in job["steps"] if "run" in step]
 
 
-def steps() -> list[dict[str, Any]]:
-    document = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = document["jobs"]["guard"]["steps"]
-    return found
-
-
-def test_every_make_target_and_script_of_the_workflow_is_there() -> None:
+def made_by(commands: str) -> list[str]:
+    """Targets of the Makefile that are called; each must be there."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    commands = "\n".join(s.get("run", "") for s in steps())
-    assert re.findall(r"^make ([a-z-]+)", commands, re.MULTILINE) == ["nightly"]
-    assert re.search(r"^nightly:", makefile, re.MULTILINE)
+    named = re.findall(r"^make ([a-z-]+)", commands, re.MULTILINE)
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in named)
+    return named
+
+
+def test_ci_runs_nothing_but_make() -> None:
+    commands = commands_of("ci")
+    assert len(made_by("\n".join(commands))) == len(commands) > 0
+    assert not [c for c in commands if re.search(r"[;&|\n]", c)]
+
+
+def test_every_make_target_and_script_of_the_nightly_workflow_is_there() -> None:
+    commands = "\n".join(commands_of("nightly"))
+    assert made_by(commands) == ["nightly"]
     scripts = re.findall(r"ci/[\w.]+", commands)
     assert scripts
     assert all((ROOT / s).is_file() for s in scripts)
