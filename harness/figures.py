@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.load.result import MEASURES, Measure, Recording
 from harness.model import JsonObject
@@ -16,6 +17,9 @@ from harness.probes.usage import Usage, marked_unix_ns, usage
 from harness.stats.histogram import Histogram
 from harness.stats.quantile import median
 from harness.units import NS_PER_S
+
+Rest = Literal["idle", "after"]
+"""The spans without load in which memory is read: before the first request, and after the last."""
 
 ALL_KINDS = "all"
 _SPIKE_FACTOR = 3.0
@@ -190,7 +194,13 @@ def span(rows: Sequence[Row], start_unix_ns: int, end_unix_ns: int) -> Usage | N
     return usage(rows, start_unix_ns, end_unix_ns) if rows and end_unix_ns > start_unix_ns else None
 
 
-def between(rows: Sequence[Row], begins: str, ends: str) -> Usage | None:
-    """What was used between two marks; None where one of them is missing."""
-    start, end = marked_unix_ns(rows, begins), marked_unix_ns(rows, ends)
-    return span(rows, start, end) if start is not None and end is not None else None
+def rest_memory(rows: Sequence[Row], rest: Rest) -> JsonObject | None:
+    """Memory in a rest, between its two marks; None where one of them is missing."""
+    start, end = (marked_unix_ns(rows, mark) for mark in rest_marks(rest))
+    used = span(rows, start, end) if start is not None and end is not None else None
+    return memory(used) if used else None
+
+
+def rest_marks(rest: Rest) -> tuple[str, str]:
+    """What `samples.csv` says where a rest begins and ends."""
+    return f"{rest} begins", f"{rest} ends"

@@ -13,7 +13,7 @@ from harness.probes.samples import Row
 from harness.stats import checks
 from harness.trials.capacity_window import Searched, search_capacity
 from harness.trials.pauses import note_pauses
-from harness.trials.stages import checked_service, conformance_after, info, rest, stop
+from harness.trials.stages import checked_service, conformance_after, info, memory_at_rest, stop
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad, under_load
 from harness.trials.warmup import warm_up
@@ -40,13 +40,7 @@ def measure_load(trial: Trial) -> None:
 
 def end_load(trial: Trial, running: RunningTarget) -> None:
     """What follows the last window: memory at rest, the cases once more, the service's account, its end."""
-    if trial.sampler is not None:
-        trial.tell("memory after the load")
-        trial.sampler.pss(True)
-        trial.sampler.mark("after begins")
-        rest(running, _AFTER_S)
-        trial.sampler.mark("after ends")
-        trial.sampler.pss(False)
+    memory_at_rest(trial, running, "after", _AFTER_S)
     conformance_after(trial, running)
     trial.record["info_after"] = info(running.url)
     stop(trial, running)
@@ -119,10 +113,8 @@ def evaluate(trial: Trial, done: Sequence[Offered | Searched]) -> None:
 def memory_figures(rows: Sequence[Row], offered: Sequence[Offered]) -> JsonObject:
     """Idle, loaded (over all windows) and after load; None where it was not sampled."""
     loaded = figures.span(rows, offered[0].result.start_unix_ns, offered[-1].end_unix_ns) if offered else None
-    idle = figures.between(rows, "idle begins", "idle ends")
-    after = figures.between(rows, "after begins", "after ends")
     return {
-        "idle": figures.memory(idle) if idle else None,
+        "idle": figures.rest_memory(rows, "idle"),
         "loaded": figures.memory(loaded) if loaded else None,
-        "after": figures.memory(after) if after else None,
+        "after": figures.rest_memory(rows, "after"),
     }

@@ -33,8 +33,7 @@ def measure_memory(trial: Trial) -> None:
     for connections, start_unix_ns, end_unix_ns in spans:
         used = figures.span(rows, start_unix_ns, end_unix_ns)
         levels.append({"connections": connections, "memory": figures.memory(used) if used else None})
-    idle = figures.between(rows, "idle begins", "idle ends")
-    trial.record["memory"] = {"idle": figures.memory(idle) if idle else None, "loaded": None, "after": None}
+    trial.record["memory"] = {"idle": figures.rest_memory(rows, "idle"), "loaded": None, "after": None}
     trial.record["memory_levels"] = levels
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from harness.conformance import Verdict, check, check_due
 from harness.drivers.base import RunningTarget
 from harness.errors import ConformanceError, StartError
+from harness.figures import Rest, rest_marks
 from harness.model import JsonObject
 from harness.service import setting_of
 from harness.trials.sampling import sampling
@@ -42,7 +43,7 @@ def checked_service(trial: Trial) -> Iterator[RunningTarget]:
     ):
         trial.sampler = sampler
         describe_start(trial, running)
-        idle_memory(trial, running)
+        memory_at_rest(trial, running, "idle", _IDLE_S)
         conformance_before(trial, running)
         yield running
 
@@ -114,15 +115,16 @@ def _note_conformance(trial: Trial, when: str, verdict: Verdict) -> None:
         raise ConformanceError(f"does not keep the contract {when} the load:\n  {shown}{tail}")
 
 
-def idle_memory(trial: Trial, running: RunningTarget) -> None:
-    """Lets the fresh service rest and marks the span; its memory is read from the samples later."""
+def memory_at_rest(trial: Trial, running: RunningTarget, which: Rest, seconds: float) -> None:
+    """Lets the service rest and marks the span; its memory is read from the samples later."""
     if trial.sampler is None:
         return
-    trial.tell("memory when idle")
+    begins, ends = rest_marks(which)
+    trial.tell("memory when idle" if which == "idle" else "memory after the load")
     trial.sampler.pss(True)
-    trial.sampler.mark("idle begins")
-    rest(running, _IDLE_S)
-    trial.sampler.mark("idle ends")
+    trial.sampler.mark(begins)
+    rest(running, seconds)
+    trial.sampler.mark(ends)
     trial.sampler.pss(False)
 
 
