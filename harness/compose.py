@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.asked import Asked
 from harness.bench_setup import BenchOptions, Resumption, Tools
+from harness.building import prepare
 from harness.calibrate import run_calibration
 from harness.catalogue import ROOT
 from harness.drivers.base import Artifact, Driver
@@ -29,7 +29,7 @@ from harness.probes.host import Given, collect, to_json
 from harness.probes.placement import Placement, Profile, place
 from harness.probes.topology import read_topology
 from harness.progress import Progress
-from harness.session import Outcome, prepare, run_bench
+from harness.session import Outcome, run_bench
 from harness.store import RunFolder, new_run_id
 from harness.verify import Report, verify_running, verify_target
 from harness.workspace import remove_orphaned, workspace
@@ -99,14 +99,17 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
     _step_aside(placement)
     targets = request.targets
     if asked.url is None:
-        name, driver, note = choose_driver(asked.driver)
+        chosen = choose_driver(asked.driver)
     else:
         existing = ExistingDriver(asked.url)
         _refuse_contract_scenarios(request)
-        name, driver, note, targets = "existing", existing, None, [existing.target()]
-    if note:
-        progress.warn(note)
-    engine = _engine(asked.engine, request.locustfile, progress)
+        chosen, targets = ("existing", existing, None), [existing.target()]
+    tools = _tools(chosen, placement, asked.engine, progress, request.locustfile, asked.web_port)
+    tools = replace(
+        tools,
+        own_service=asked.url is not None,
+        calibrate=None if request.locustfile else _calibrate(placement),
+    )
     return run_bench(
         BenchOptions(
             scenarios=request.scenarios,
@@ -126,22 +129,7 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
             argv=request.argv,
             resumption=request.resumption,
         ),
-        Tools(
-            driver=driver,
-            driver_name=name,
-            driver_note=note,
-            placement=placement,
-            engine=engine.name,
-            engine_note=engine.note,
-            workers=engine.workers(placement),
-            own_service=asked.url is not None,
-            locustfile=request.locustfile is not None,
-            generator=_generator(engine, placement, asked.web_port),
-            calibrate=None if request.locustfile else _calibrate(placement),
-            manifest=_manifest(name, placement),
-            harness_hash=_harness_hash(),
-            boot_id=_boot_id(),
-        ),
+        tools,
         progress,
     )
 
@@ -153,11 +141,23 @@ def run_gate_request(
     _remove_leftovers(progress)
     placement = read_placement(profile)
     _step_aside(placement)
-    name, driver, note = choose_driver(driver_name)
+    return run_gate(options, _tools(choose_driver(driver_name), placement, "auto", progress), progress)
+
+
+def _tools(
+    chosen: tuple[str, Driver, str | None],
+    placement: Placement,
+    engine_name: str,
+    progress: Progress,
+    locustfile: Path | None = None,
+    web_port: int | None = None,
+) -> Tools:
+    """What a session works with, on a driver of `choose_driver`; without a calibration. Raises HarnessError."""
+    name, driver, note = chosen
     if note:
         progress.warn(note)
-    engine = _engine("auto", None, progress)
-    tools = Tools(
+    engine = _engine(engine_name, locustfile, progress)
+    return Tools(
         driver=driver,
         driver_name=name,
         driver_note=note,
@@ -166,14 +166,13 @@ def run_gate_request(
         engine_note=engine.note,
         workers=engine.workers(placement),
         own_service=False,
-        locustfile=False,
-        generator=_generator(engine, placement, None),
+        locustfile=locustfile is not None,
+        generator=lambda log_folder: engine.start(placement, log_folder, web_port),
         calibrate=None,
         manifest=_manifest(name, placement),
         harness_hash=_harness_hash(),
         boot_id=_boot_id(),
     )
-    return run_gate(options, tools, progress)
 
 
 def _engine(wanted: str, locustfile: Path | None, progress: Progress) -> EngineChoice:
@@ -239,12 +238,6 @@ def _boot_id() -> str | None:
 def _step_aside(placement: Placement) -> None:
     """The harness itself keeps to its core, out of the way of what is measured."""
     os.sched_setaffinity(0, placement.harness_cpus)
-
-
-def _generator(
-    engine: EngineChoice, placement: Placement, web_port: int | None
-) -> Callable[[Path], AbstractContextManager[LoadGenerator]]:
-    return lambda log_folder: engine.start(placement, log_folder, web_port)
 
 
 def _calibrate(placement: Placement) -> Callable[[LoadGenerator, Path, bool], JsonObject]:

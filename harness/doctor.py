@@ -17,6 +17,7 @@ from harness.model import TargetFile, TargetSpec
 
 State = Literal["ok", "missing", "note"]
 _DISK_NEEDED_BYTES = 4 * 10**9
+_WORKER_DOWNLOAD_BYTES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Finding:
 
 def examine(targets: Sequence[TargetFile], drivers: dict[str, Driver], root: Path) -> list[Finding]:
     """Looks at the machine; starts, builds and downloads nothing."""
-    findings = [_system(), _cores(), _disk(root), _worker(root)]
+    findings = [_system(), _cores(), _disk(root), _worker(root), _downloads(targets, root)]
     for name, driver in drivers.items():
         found = driver.available()
         advice = (
@@ -63,15 +64,18 @@ def _cores() -> Finding:
 
 def _disk(root: Path) -> Finding:
     free_bytes = shutil.disk_usage(root).free
-    text = f"{free_bytes / 1e9:.0f} GB free; builds and downloads take about 2 GB the first time"
+    text = f"{free_bytes / 1e9:.0f} GB free; what is built takes about 2 GB"
     if free_bytes < _DISK_NEEDED_BYTES:
         return Finding("disk", "missing", text, "free some space, or clone to a larger disk")
     return Finding("disk", "ok", text)
 
 
+def _worker_binary(root: Path) -> Path:
+    return root / ".build" / "worker" / "release" / "bench-worker"
+
+
 def _worker(root: Path) -> Finding:
-    built = root / ".build" / "worker" / "release" / "bench-worker"
-    if built.is_file():
+    if _worker_binary(root).is_file():
         return Finding("native worker", "ok", "built")
     if shutil.which("cargo"):
         return Finding("native worker", "ok", "not built yet; `make bench` builds it (about a minute)")
@@ -81,6 +85,24 @@ def _worker(root: Path) -> Finding:
         "no cargo: loads come from stock Locust workers, which cannot saturate the fast targets",
         "apt-get install cargo, or see rust-lang.org/tools/install",
     )
+
+
+def _downloads(targets: Sequence[TargetFile], root: Path) -> Finding:
+    """What the first build fetches: of targets that can be built here and were not yet, and of the worker."""
+    sizes_bytes = {t.name: t.download for t in targets if t.download and _will_be_fetched(t, root)}
+    if shutil.which("cargo") and not _worker_binary(root).is_file():
+        sizes_bytes["native worker"] = _WORKER_DOWNLOAD_BYTES
+    if not sizes_bytes:
+        return Finding("downloads", "ok", "none: everything that can be built here was built before")
+    parts = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in sizes_bytes.items())
+    text = f"about {sum(sizes_bytes.values()) / 1e6:.0f} MB for the first build ({parts})"
+    return Finding("downloads", "ok", f"{text}; in containers the base images of the Dockerfiles besides")
+
+
+def _will_be_fetched(target: TargetFile, root: Path) -> bool:
+    folder = root / "targets" / target.name
+    here = all(not isinstance(find(t, folder, os.environ), Missing) for t in target.toolchain)
+    return here and not any((root / ".build" / target.name).glob("*.json"))
 
 
 def _target(target: TargetSpec) -> list[Finding]:

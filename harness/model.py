@@ -189,6 +189,9 @@ class TargetFile(FileModel):
     pauses: PauseLog | None = Field(None, description="pauses for garbage collection")
     test: tuple[tuple[str, ...], ...] = Field((), description="its own tests; BENCH_KIT names the kit")
     warmup_hint_s: float = Field(3.0, ge=0, description="how long it usually warms up; only plans use it")
+    download: Size | None = Field(
+        None, description="about so much is fetched for its first build as a process"
+    )
     variants: dict[Name, Variant] = Field(default_factory=dict)
 
 

@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.units import BYTES_PER_MIB, NS_PER_MS
+from harness.units import BYTES_PER_MIB, NS_PER_MS, duration_text
 
 _DRAW_ROUND_S = 1.0
 _LOWEST_NICE = 19
@@ -165,11 +165,6 @@ def window_text(now: WindowNow) -> str:
     if now.memory_bytes is not None:
         parts.append(f"{now.memory_bytes / BYTES_PER_MIB:.1f} MiB")
     return "  ".join(parts)
-
-
-def duration_text(seconds: float) -> str:
-    """`45 s`, `12 min`: for estimates, so no more precise than that."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _escape(text: str) -> str:

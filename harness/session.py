@@ -4,50 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.bench_setup import BenchOptions, Tools
-from harness.deadline import deadline
-from harness.drivers.base import Artifact, Driver
+from harness.building import prepare
+from harness.drivers.base import Artifact
 from harness.errors import (
-    BuildError,
-    DeadlineError,
     ExitCode,
     HarnessError,
     LoadError,
     StoreError,
     ToolchainMissing,
-    UsageError,
     worst,
 )
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
-from harness.model import JsonObject, PlannedTrial, TargetSpec
-from harness.plan import Plan, make_plan, repeat, with_another_round
-from harness.progress import Progress, TrialNow, duration_text
+from harness.model import JsonObject, TargetSpec
+from harness.plan import Plan, budget_note, make_plan, with_another_round
+from harness.progress import Progress
+from harness.rounds import GeneratorKeeper, run_rounds
 from harness.run_document import begin_document, order_of
 from harness.sitting import Sitting, begin, go_on
-from harness.store import RunFolder, new_run_id, save_trial
+from harness.store import RunFolder, new_run_id
 from harness.tight import Width, widest
-from harness.trials.cold_start import measure_cold_start
-from harness.trials.load import measure_load
-from harness.trials.memory import measure_memory
-from harness.trials.reload import measure_reload
-from harness.trials.trial import Bench, Measure, Trial, run_trial
+from harness.trials.trial import Bench
+from harness.units import duration_text
 from harness.workspace import workspace
-
-_BUILD_DEADLINE_S = 3_600.0
-_TRIAL_SLACK_S = 600.0
-_TRIAL_PATIENCE = 3.0
-
-_MEASURES: Mapping[str, Measure] = {
-    "load": measure_load,
-    "cold-start": measure_cold_start,
-    "memory": measure_memory,
-    "reload": measure_reload,
-}
 
 
 @dataclass(frozen=True)
@@ -59,25 +43,6 @@ class Outcome:
     reasons: tuple[str, ...]
 
 
-class GeneratorKeeper:
-    """One load generator for the whole run, started at its first use and again after it failed."""
-
-    def __init__(self, make: Callable[[], AbstractContextManager[LoadGenerator]]) -> None:
-        self._make = make
-        self._stack = ExitStack()
-        self._generator: LoadGenerator | None = None
-
-    def get(self) -> LoadGenerator:
-        if self._generator is None:
-            self._generator = self._stack.enter_context(self._make())
-        return self._generator
-
-    def discard(self) -> None:
-        """Ends it; the next `get` starts a new one."""
-        self._generator = None
-        self._stack.close()
-
-
 def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcome:
     """Runs the whole session, or what is left of one. Raises HarnessError for what prevents all of it."""
     artifacts, skipped = prepare(_wanted(options), tools.driver, progress)
@@ -87,14 +52,14 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
     ready = [t for t in options.targets if t.id in artifacts]
     plan = make_plan(options.scenarios, ready, options.plan)
     again = options.resumption
-    while (
-        again and plan.rounds < again.run.read_run()["rounds"]
-    ):  # rounds that were added, until it was cut off
+    while again and plan.rounds < again.run.read_run()["rounds"]:  # that were added, until it was cut off
         plan = _with_another_round(options, plan, artifacts)
     document = begin_document(options, tools, plan, artifacts, skipped)
-    kit = (
-        Kit.make()
-    )  # before the run's folder, as it takes a moment: an interrupt from there on is noted in run.json
+    if note := budget_note(plan, options.plan):
+        document["notes"].append(note)
+        progress.warn(note)
+    # The kit takes a moment, so it is made before the run's folder: from there on run.json notes an interrupt.
+    kit = Kit.make()
     run = again.run if again else RunFolder.create(options.results, new_run_id())
     with run.held():
         boot_id = tools.boot_id
@@ -148,12 +113,12 @@ def _measure_all(
             if tools.calibrate is not None and not sitting.is_calibrated:
                 progress.live("calibrating the load generator")
                 sitting.calibrated(_calibration(tools.calibrate, keeper, folder, options))
-            _run_rounds(bench, plan, sitting, keeper, progress)
+            run_rounds(bench, plan, sitting, keeper, progress)
             while options.plan.until_tight and _another_round(options, plan, sitting):
                 plan = _with_another_round(options, plan, artifacts)
                 document |= order_of(plan)
                 run.write_run(document)
-                _run_rounds(bench, plan, sitting, keeper, progress, first=plan.rounds)
+                run_rounds(bench, plan, sitting, keeper, progress, first=plan.rounds)
             document["status"] = "complete"
         except KeyboardInterrupt:
             interrupted = True
@@ -165,9 +130,7 @@ def _measure_all(
         except HarnessError as error:
             document["status"] = "broken off"
             document["notes"].append(str(error))
-            with suppress(
-                StoreError
-            ):  # it may be the disk that is full: the error is then the one to tell of
+            with suppress(StoreError):  # the disk may be full: the error is then the one to tell of
                 run.write_run({**document, "ended_unix_ns": time.time_ns()})
                 journal.note("broken off", reason=str(error))
             raise
@@ -192,33 +155,6 @@ def _calibration(
     except LoadError as error:
         keeper.discard()
         return {"schema": 1, "bouts": [], "missing_because": str(error)}
-
-
-def prepare(
-    targets: Sequence[TargetSpec], driver: Driver, progress: Progress
-) -> tuple[dict[str, Artifact], dict[str, str]]:
-    """Builds each target; one that cannot be built is skipped, with the reason in one line."""
-    artifacts: dict[str, Artifact] = {}
-    skipped: dict[str, str] = {}
-    for number, target in enumerate(targets, start=1):
-        progress.live(f"building {target.id} ({number} of {len(targets)})")
-
-        def on_line(line: str, target: TargetSpec = target) -> None:
-            progress.live(f"building {target.id}: {line.strip()[:80]}")
-
-        try:
-            with deadline(f"the build of {target.id}", _BUILD_DEADLINE_S):
-                artifact = driver.prepare(target, on_line)
-        except (ToolchainMissing, BuildError, UsageError, DeadlineError) as error:
-            skipped[target.id] = str(error)
-            progress.warn(f"{target.id} is skipped: {error}")
-            continue
-        artifacts[target.id] = artifact
-        took = (
-            f"built in {artifact.build_s:.0f} s" if artifact.build_s is not None else "unchanged, not rebuilt"
-        )
-        progress.line(f"{target.id}: {took}")
-    return artifacts, skipped
 
 
 def _with_another_round(options: BenchOptions, plan: Plan, artifacts: Mapping[str, Artifact]) -> Plan:
@@ -248,113 +184,6 @@ def _tightness(found: Width | None, rounds: int) -> JsonObject:
         "reached": found is not None and found.is_tight,
         "widest": None if found is None else asdict(found),
     }
-
-
-def _run_rounds(
-    bench: Bench,
-    plan: Plan,
-    sitting: Sitting,
-    keeper: GeneratorKeeper,
-    progress: Progress,
-    first: int = 1,
-) -> None:
-    """Each round's trials in their order; one that is not valid once more at the end of its round."""
-    began_s = time.monotonic()
-    measured_s = done_s = 0.0
-    passed_s = sum(t.estimated_s for t in plan.trials if t.round < first)
-    done = sum(t.round < first for t in plan.trials)
-    for number in range(first, plan.rounds + 1):
-        queue = [t for t in plan.trials if t.round == number]
-        count = len(queue)
-        for place, trial in enumerate(queue):  # grows while we go through it
-            is_first = place < count
-            done += is_first
-            passed_s += trial.estimated_s if is_first else 0.0
-            attempt = sitting.attempts.due(trial)
-            if attempt is None:
-                continue
-            if is_first and attempt > 1:  # measured before the run was cut off, and not valid
-                queue.append(repeat(trial, len(queue)))
-                continue
-            ahead_s = max(0.0, plan.estimated_s - passed_s + trial.estimated_s)
-            left_s = ahead_s * (done_s / measured_s if measured_s else 1.0)
-            which = f"trial {done} of {len(plan.trials)}" if attempt == 1 else "once more"
-            head = f"round {number} of {plan.rounds}, {which}, about {duration_text(left_s)} left: {trial.case.id}"
-            progress.trial(
-                TrialNow(
-                    case=trial.case.id,
-                    round=f"round {number} of {plan.rounds}, {which}",
-                    done_ratio=max(0.0, 1 - ahead_s / plan.estimated_s) if plan.estimated_s else 0.0,
-                    left_s=left_s,
-                )
-            )
-            status = _noted_trial(bench, trial, attempt, sitting, head, progress)
-            progress.trial(None)
-            if status != "valid":
-                keeper.discard()
-                if sitting.attempts.due(trial):
-                    queue.append(repeat(trial, len(queue)))
-            measured_s += trial.estimated_s if attempt == 1 else 0.0
-            done_s = time.monotonic() - began_s
-
-
-def _noted_trial(
-    bench: Bench, planned: PlannedTrial, attempt: int, sitting: Sitting, head: str, progress: Progress
-) -> str:
-    """Runs a trial, its begin and end written down in the journal; its status, once it is saved."""
-    which = {"case": planned.case.id, "round": planned.round, "attempt": attempt}
-    sitting.journal.note("trial begun", **which)
-    record = one_trial(bench, planned, attempt, sitting.run, head, progress)
-    folder = sitting.run.trial_folder(planned.case.id, planned.round, attempt).relative_to(sitting.run.path)
-    sitting.journal.note("trial ended", **which, status=record["status"], folder=str(folder))
-    sitting.attempts.note(planned, attempt, record["status"])
-    return str(record["status"])
-
-
-def one_trial(
-    bench: Bench, planned: PlannedTrial, attempt: int, run: RunFolder, head: str, progress: Progress
-) -> JsonObject:
-    """Runs a trial in its folder and gives its record; `head` says which it is wherever progress is shown."""
-    case = planned.case
-    progress.live("starting", head)
-    with run.new_trial(case.id, planned.round, attempt) as folder:
-        trial = Trial(
-            bench=bench,
-            planned=planned,
-            folder=folder,
-            files=bench.workspace / "files",
-            tell=lambda text: progress.live(text, head),
-            watch=progress.watch,
-        )
-        record = run_trial(trial, _MEASURES[case.scenario.kind], trial_deadline_s(planned))
-        record["attempt"] = attempt
-        save_trial(folder, record)
-    progress.line(f"{head}: {_one_line(record)}")
-    return record
-
-
-def trial_deadline_s(planned: PlannedTrial) -> float:
-    """When a trial is given up, whatever it is doing; each of its steps has a nearer deadline of its own."""
-    return _TRIAL_SLACK_S + _TRIAL_PATIENCE * planned.estimated_s
-
-
-def _one_line(record: JsonObject) -> str:
-    """The gist of a trial for the log of a session."""
-    if record["status"] != "valid":
-        return f"{record['status']}: {record['reasons'][0] if record['reasons'] else 'no reason given'}"
-    parts = []
-    for window in record.get("windows", []):
-        throughput = window.get("capacity_rps", window["throughput_rps"])
-        if throughput is None:
-            parts.append(f"{window['name']} not found")
-            continue
-        headline = (window["latency"].get(window["headline"]["kind"]) or {}).get(
-            window["headline"]["measure"]
-        )
-        p99_ns = headline and headline["p99_ns"]
-        p99 = f", P99 {p99_ns / 1e6:.1f} ms" if p99_ns else ""
-        parts.append(f"{window['name']} {throughput:,.0f}/s{p99}")
-    return "; ".join(parts) or "done"
 
 
 def _outcome(

@@ -1,4 +1,4 @@
-"""Conversions, each written once. Files hold integers of nanoseconds and bytes; only reports format."""
+"""Conversions, each written once. Files hold integers of nanoseconds and bytes."""
 
 from __future__ import annotations
 
@@ -38,3 +38,8 @@ def parse_size_bytes(text: str) -> int:
     if not match:
         raise ValueError(f"{text!r} is not a size; write 512MiB, 2GiB or 32GB")
     return int(float(match[1]) * _SIZE_BYTES[match[2]])
+
+
+def duration_text(seconds: float) -> str:
+    """`45 s`, `12 min`: for estimates, so no more precise than that."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from rig import left_of
 
-from harness import session
+from harness import building, rounds
 from harness.drivers.build import BUILD_RUN_ID
 from harness.drivers.process import ProcessDriver
 from harness.kit.kit import Kit
@@ -38,11 +38,11 @@ def a_target(folder: Path, *build: tuple[str, ...]) -> TargetSpec:
 def test_a_build_that_does_not_end_is_skipped_and_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_BUILD_DEADLINE_S", 1.0)
+    monkeypatch.setattr(building, "_BUILD_DEADLINE_S", 1.0)
     slow, quick = a_target(tmp_path, ("sleep", "3600")), a_target(tmp_path, ("true",))
     quick = quick.model_copy(update={"name": "quick"})
     out = io.StringIO()
-    built, skipped = session.prepare(
+    built, skipped = building.prepare(
         [slow, quick], ProcessDriver(tmp_path / "builds"), Progress(Console(file=out, width=500))
     )
     assert list(built) == ["quick"]
@@ -87,4 +87,4 @@ def test_a_trial_may_take_its_time(tmp_path: Path) -> None:
 
 def test_the_deadline_of_a_trial_is_far_beyond_its_estimate() -> None:
     planned = PlannedTrial(cast(Any, None), 1, 0, 300.0)
-    assert session.trial_deadline_s(planned) > 2 * planned.estimated_s
+    assert rounds.trial_deadline_s(planned) > 2 * planned.estimated_s

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.model import ColdStart, Scenario, TargetSpec, Warmup, Window
-from harness.plan import Plan, PlanOptions, make_plan, with_another_round
+from harness.plan import Plan, PlanOptions, budget_note, make_plan, with_another_round
 
 
 def target(name: str) -> TargetSpec:
@@ -74,6 +74,17 @@ def test_windows_of_the_full_protocol_only_run_there() -> None:
     assert [w.name for w in plain.windows] == ["peak"]
     assert [w.name for w in full.trials[0].case.scenario.windows] == ["peak", "more"]
     assert full.rounds == 5
+
+
+def test_a_budget_that_cannot_be_kept_is_told_with_what_it_takes() -> None:
+    options = PlanOptions(budget_s=20)
+    plan = make_plan([scenario()], TARGETS, options)
+    note = budget_note(plan, options)
+    assert note is not None
+    assert "one round of 4 cases" in note
+    assert "budget of 20 s" in note
+    enough = PlanOptions(budget_s=plan.estimated_s)
+    assert budget_note(make_plan([scenario()], TARGETS, enough), enough) is None
 
 
 @pytest.mark.parametrize("budget_s", [90, 200, 400, 900, 2000])

@@ -30,7 +30,8 @@ from harness.cli.options import (
 )
 from harness.deadline import deadline
 from harness.errors import ExitCode, InfrastructureError, UsageError, worst
-from harness.progress import Progress, duration_text
+from harness.progress import Progress
+from harness.units import duration_text
 
 
 def bench(
@@ -148,7 +149,7 @@ def plan(
     seed: Annotated[int, typer.Option(min=0)] = 1,
 ) -> None:
     """Show what `bench` would run and how long it would take; run nothing."""
-    from harness.plan import PlanOptions, make_plan
+    from harness.plan import PlanOptions, budget_note, make_plan
 
     options = PlanOptions(rounds, seed, duration_s(budget), quick, full)
     made = make_plan(scenarios_named(scenario), targets_named(target, variant), options)
@@ -167,6 +168,8 @@ def plan(
         "builds not counted",
         highlight=False,
     )
+    if note := budget_note(made, options):
+        out.print(f"[yellow]![/yellow] {note}", highlight=False)
 
 
 def calibrate(

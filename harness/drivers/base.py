@@ -42,7 +42,8 @@ class Artifact:
     """A built target, ready to start any number of times.
 
     The process driver fills `values` (what its command's placeholders stand for) and `exports`, the docker driver
-    `image` and `image_digest`. `build_s` is None when an earlier build with the same content hash was taken.
+    `image` and `image_digest`. `build_s` is None when an earlier build with the same content hash was taken, or when
+    there was nothing to build (`is_ready_made`: a command, an image or a service that is there already).
     """
 
     target: TargetSpec
@@ -53,6 +54,7 @@ class Artifact:
     image: str | None = None
     image_digest: str | None = None
     build_s: float | None = None
+    is_ready_made: bool = False
     build_log: Path | None = None
 
 

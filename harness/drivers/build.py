@@ -66,6 +66,7 @@ def build(target: TargetSpec, builds_folder: Path, on_line: OnLine) -> Artifact:
         toolchains=tuple(ToolchainUsed(t.command, t.path, t.version) for t in tools),
         build_s=build_s,
         build_log=job.log if commands else None,
+        is_ready_made=not commands,
     )
 
 

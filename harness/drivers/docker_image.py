@@ -39,7 +39,7 @@ def _ready_made(engine: Engine, target: TargetSpec, image: str, on_line: OnLine)
         except EngineRefused as error:
             raise BuildError(f"{target.id}: {error}") from None
     digest = engine.image_digest(image)
-    return Artifact(target=target, content_hash=digest, image=image, image_digest=digest)
+    return Artifact(target=target, content_hash=digest, image=image, image_digest=digest, is_ready_made=True)
 
 
 def _built(

@@ -64,7 +64,7 @@ class ExistingDriver:
         return Availability(True, f"the service at {self._host}:{self._port}")
 
     def prepare(self, target: TargetSpec, on_line: OnLine) -> Artifact:
-        return Artifact(target=target, content_hash="unknown")
+        return Artifact(target=target, content_hash="unknown", is_ready_made=True)
 
     @contextmanager
     def start(self, artifact: Artifact, settings: LaunchSettings) -> Iterator[ExistingService]:

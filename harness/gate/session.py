@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.bench_setup import Tools
+from harness.building import prepare
 from harness.drivers.base import Artifact
 from harness.errors import HarnessError
 from harness.gate.document import Built, night_document, run_document
@@ -22,11 +23,12 @@ from harness.kit.kit import Kit
 from harness.model import Case, JsonObject, PlannedTrial, Scenario, TargetSpec
 from harness.plan import estimate_s
 from harness.probes.noise import Noise, measure_noise
-from harness.progress import Progress, duration_text
-from harness.session import GeneratorKeeper, one_trial, prepare
+from harness.progress import Progress
+from harness.rounds import GeneratorKeeper, one_trial
 from harness.stats.gate import GateRules
 from harness.store import RunFolder, new_run_id, write_json
 from harness.trials.trial import Bench
+from harness.units import duration_text
 from harness.workspace import workspace
 
 SPARE_RATIO = 1.15

@@ -57,6 +57,8 @@ def test_without_sources_every_file_counts(compiled: TargetSpec, tmp_path: Path)
     first = made(script, tmp_path)
     (compiled.folder / "main.src").write_text("two")
     assert made(script, tmp_path).content_hash != first.content_hash
+    assert first.is_ready_made  # it has no commands to build it
+    assert not made(compiled, tmp_path).is_ready_made
 
 
 def test_a_variant_with_the_same_build_shares_it(compiled: TargetSpec, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from harness.gate.session import GateOptions, Measuring, measure_rounds
 from harness.gate.sources import working_tree
 from harness.model import PlannedTrial
 from harness.progress import Progress
-from harness.session import GeneratorKeeper
+from harness.rounds import GeneratorKeeper
 from harness.trials.trial import Bench
 
 TARGETS = ("go", "rust-axum")
