@@ -26,7 +26,8 @@ Word = Literal["slower", "faster", "same", "cannot tell"]
 FLOOR_PERCENTILE = 95
 SAME_CONFIDENCE = 0.95
 """Of each of the two one-sided tests that "same" takes."""
-SPENDING_POWER = 2
+SPENDING_POWER = 3
+"""Of Kim and DeMets' family: the higher, the more is left for the last look."""
 MOST_ROUNDS_MORE = 200
 
 
@@ -47,7 +48,7 @@ class GateRules:
     def levels(self) -> tuple[float, ...]:
         """The part of `level` that each look may spend; they add up to it.
 
-        How much by when: level × (share of the pairs)², a spending function of Kim and DeMets (Biometrika 74, 1987).
+        How much by when: level × (share of the pairs)³, a spending function of Kim and DeMets (Biometrika 74, 1987).
         By Bonferroni's inequality looks that spend so much together err no more often than one look at `level`.
         """
         spent = [self.level * (n / self.looks[-1]) ** SPENDING_POWER for n in self.looks]
@@ -55,16 +56,17 @@ class GateRules:
 
 
 def noise_floor(base_logs: Floats) -> Floats:
-    """The 95th percentile of |effect| over all pairings of a session's base trials; shape (...,).
+    """By how much base, pooled over as many pairs as there are trials, differs from itself; shape (...,).
 
-    Raises ValueError for fewer than two trials.
+    The 95th percentile of |effect| over all pairings of the session's base trials with one another, divided by
+    √pairs: the mean of n differences scatters by √n less than one of them. Raises ValueError for under two trials.
     """
     trials = base_logs.shape[-1]
     if trials < 2:
         raise ValueError("one base trial cannot be paired with another")
     one, other = np.triu_indices(trials, k=1)
     sizes = np.abs(base_logs[..., one] - base_logs[..., other])
-    return np.asarray(np.percentile(sizes, FLOOR_PERCENTILE, axis=-1))
+    return np.asarray(np.percentile(sizes, FLOOR_PERCENTILE, axis=-1) / math.sqrt(trials))
 
 
 def alerts(p_values: Floats, effects: Floats, thresholds: Floats, level: float) -> Signs:

@@ -17,14 +17,20 @@ def test_all_looks_together_spend_the_level_and_early_ones_little(looks: tuple[i
     levels = GateRules(looks=looks, level=0.05).levels
     assert sum(levels) == pytest.approx(0.05)
     assert all(level > 0 for level in levels)
-    assert levels[0] == pytest.approx(0.05 * (looks[0] / looks[-1]) ** 2)
+    assert levels[0] == pytest.approx(0.05 * (looks[0] / looks[-1]) ** 3)
 
 
-def test_the_floor_is_that_of_all_pairings_of_base_trials() -> None:
+def test_the_floor_is_that_of_all_pairings_of_base_trials_pooled_over_as_many_pairs() -> None:
     logs = np.log([100.0, 101.0, 103.0, 110.0])
     sizes = sorted(abs(a - b) for n, a in enumerate(logs) for b in logs[n + 1 :])
-    assert noise_floor(logs) == pytest.approx(np.percentile(sizes, 95))
+    assert noise_floor(logs) == pytest.approx(np.percentile(sizes, 95) / 2)
     assert noise_floor(np.stack([logs, logs * 0])).tolist() == [pytest.approx(noise_floor(logs)), 0.0]
+
+
+def test_without_a_difference_nine_of_ten_pooled_effects_stay_under_the_floor() -> None:
+    rng = np.random.default_rng(3)
+    base, ratios = rng.normal(5, 0.08, (4_000, 12)), rng.normal(0, 0.08 * math.sqrt(2), (4_000, 12))
+    assert 0.05 < (np.abs(ratios.mean(axis=-1)) > noise_floor(base)).mean() < 0.10
 
 
 def test_an_alert_needs_significance_and_size() -> None:
