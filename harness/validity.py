@@ -81,17 +81,16 @@ def _open_only(facts: WindowFacts) -> Iterator[Finding]:
     own = facts.records.histogram("own_delay")
     delay = own if own.count else facts.records.histogram("send_delay")
     response = histogram_of(facts.records, facts.headline, "response")
-    response_of_all = facts.records.histogram("response")
     yield checks.send_delay(
         delay.percentile(99), response.percentile(50), shared_core=facts.generator_shares_core
     )
-    yield checks.late_share(delay.count_above(_LATE_NS), delay.count)
+    yield checks.late_share(delay.count_above(_LATE_NS), delay.count, shared_core=facts.generator_shares_core)
     intended_rps = facts.counts.intended / facts.plan.duration_s
     if intended_rps:
         yield checks.offered_rate(facts.counts.sent / facts.plan.duration_s, intended_rps)
     busy_ns = [int(t["busy_ns"]) // max(1, facts.plan.threads) for t in facts.totals.values()]
     yield checks.generator_utilisation(busy_ns, round(facts.plan.duration_s * NS_PER_S))
-    yield _littles_law(facts, response_of_all, _counted_in_system(facts))
+    yield _littles_law(facts, facts.records.responses(), _counted_in_system(facts))
 
 
 def _closed_only(facts: WindowFacts) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ class _OpenTimes:
     """What only requests with an intended instant have."""
 
     response: Histogram = field(default_factory=Histogram)
+    late_response: Histogram = field(default_factory=Histogram)
     send_delay: Histogram = field(default_factory=Histogram)
     own_delay: Histogram = field(default_factory=Histogram)
 
@@ -114,9 +115,12 @@ class Recorder:
         record.completed += 1
         record.service.record(completed_ns - sent_ns)
         if record.open is not None:
-            record.open.response.record(completed_ns - intended_ns)
+            own_delay_ns = sent_ns - max(intended_ns, free_ns)
+            late = own_delay_ns > NS_PER_MS
+            responses = record.open.late_response if late else record.open.response
+            responses.record(completed_ns - intended_ns)
             record.open.send_delay.record(sent_ns - intended_ns)
-            record.open.own_delay.record(sent_ns - max(intended_ns, free_ns))
+            record.open.own_delay.record(own_delay_ns)
         self._seconds[completed_ns // NS_PER_S].completed += 1
         self.totals.completed += 1
         self.totals.in_system_ns += completed_ns - intended_ns
@@ -190,6 +194,7 @@ def _encoded(key: tuple[int, str], record: _Record) -> dict[str, Any]:
         "failed": {reason: record.failed[reason] for reason in REASONS},
         "service": _text(record.service),
         "response": _text(times.response) if times else None,
+        "late_response": _text(times.late_response) if times else None,
         "send_delay": _text(times.send_delay) if times else None,
         "own_delay": _text(times.own_delay) if times else None,
     }

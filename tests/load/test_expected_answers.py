@@ -54,5 +54,5 @@ def test_an_answer_with_another_expected_status_is_completed_as_its_own_kind(
     assert recording.completed["unavailable"] == service.asked["/wrong-status"]
     assert recording.completed["accepted"] == service.asked["/ok"]
     assert recording.failed["accepted"] == {"status": service.asked["/refused"]}
-    assert recording.histogram("response", kinds=["unavailable"]).count == service.asked["/wrong-status"]
+    assert recording.responses(["unavailable"]).count == service.asked["/wrong-status"]
     assert disagreements(recording, result.totals.values()) == []

@@ -26,14 +26,20 @@ def row_of(report: dict[str, Any], second: int) -> dict[str, int]:
 
 def test_times_go_to_the_intended_second_and_events_to_their_own() -> None:
     recorder = Recorder("w", open_load=True)
-    intended, free, sent, completed = (round(s * NS_PER_S) for s in (0.9, 1.0, 1.2, 2.3))
+    intended, free, sent, completed = (round(s * NS_PER_S) for s in (0.9, 1.1995, 1.2, 2.3))
     recorder.intended(intended)
     recorder.sent("accepted", intended, sent, backlog=3, inflight=2)
     recorder.completed("accepted", intended, free, sent, completed)
     report = recorder.take_report()
     record = record_of(report, 0)
     assert record["completed"] == 1
-    for measure, expected_s in (("response", 1.4), ("service", 1.1), ("send_delay", 0.3), ("own_delay", 0.2)):
+    assert record["late_response"] is None
+    for measure, expected_s in (
+        ("response", 1.4),
+        ("service", 1.1),
+        ("send_delay", 0.3),
+        ("own_delay", 0.0005),
+    ):
         found_ns = Histogram.decode(record[measure]).mean_ns
         assert found_ns == pytest.approx(expected_s * NS_PER_S, rel=RESOLUTION), measure
     assert row_of(report, 0)["intended"] == 1
@@ -53,12 +59,22 @@ def test_times_go_to_the_intended_second_and_events_to_their_own() -> None:
     assert row_of(report, 2)["completed"] == 1
 
 
+def test_the_response_time_of_what_left_late_by_the_generators_fault_is_kept_apart() -> None:
+    recorder = Recorder("w", open_load=True)
+    recorder.completed("accepted", 0, 0, NS_PER_MS, 3 * NS_PER_MS)
+    recorder.completed("accepted", 0, 0, NS_PER_MS + 1, 7 * NS_PER_MS)
+    record = record_of(recorder.take_report(), 0)
+    on_time, late = Histogram.decode(record["response"]), Histogram.decode(record["late_response"])
+    assert (on_time.count, late.count) == (1, 1)
+    assert late.mean_ns == pytest.approx(7 * NS_PER_MS, rel=RESOLUTION)
+
+
 def test_closed_load_has_service_times_only() -> None:
     recorder = Recorder("w", open_load=False)
     recorder.completed("accepted", 0, 0, 0, NS_PER_MS)
     record = record_of(recorder.take_report(), 0)
     assert record["service"] is not None
-    assert [record[m] for m in ("response", "send_delay", "own_delay")] == [None, None, None]
+    assert [record[m] for m in ("response", "late_response", "send_delay", "own_delay")] == [None] * 4
 
 
 def test_a_request_that_leaves_on_time_is_not_late() -> None:

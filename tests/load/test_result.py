@@ -14,6 +14,7 @@ from hdrh.log import HistogramLogReader
 from harness.errors import StoreError
 from harness.load.recorder import Recorder
 from harness.load.result import (
+    MEASURES,
     Key,
     Recording,
     disagreements,
@@ -83,7 +84,7 @@ def test_the_log_comes_back_as_it_was(reports: Path, tmp_path: Path) -> None:
     write_latency_log(log, recording, START_UNIX_NS)
     again = Recording(read_latency_log(log), recording.seconds, recording.completed, recording.failed)
     assert again.histograms.keys() == recording.histograms.keys()
-    for measure in ("response", "service", "send_delay", "own_delay"):
+    for measure in MEASURES:
         assert again.histogram(measure).encode() == recording.histogram(measure).encode()
 
 

@@ -71,7 +71,7 @@ def test_open_load_keeps_to_its_schedule(offer: Offer, service: Service, make_pl
     for second in (0, 1):
         intended = sum(row.intended for row in recording.seconds if row.second == second)
         assert intended == sum(instant // NS_PER_S == second for instant in schedule)
-    response, service_time = recording.histogram("response"), recording.histogram("service")
+    response, service_time = recording.responses(), recording.histogram("service")
     assert response.mean_ns is not None and service_time.mean_ns is not None
     delay = recording.histogram("send_delay").mean_ns
     assert delay is not None
@@ -87,7 +87,7 @@ def test_waiting_for_a_connection_is_response_time(
     assert_counts_agree(result, service)
     assert result.total("completed") == 80
     recording = read_reports(result.reports)
-    response, service_time = recording.histogram("response"), recording.histogram("service")
+    response, service_time = recording.responses(), recording.histogram("service")
     assert (response.max_ns or 0) > 10 * SLOW_S * NS_PER_S
     assert (service_time.percentile(50) or 0) < 3 * SLOW_S * NS_PER_S
     assert max(row.backlog_max for row in recording.seconds) > 5
@@ -99,10 +99,10 @@ def test_what_cannot_be_sent_in_time_is_dropped(offer: Offer, service: Service, 
     assert_counts_agree(result, service)
     assert result.total("dropped") > 10
     assert result.total("intended") == len(arrivals_ns("poisson", 1, plan.steps))
-    slowest = read_reports(result.reports).histogram("response").max_ns
+    slowest = read_reports(result.reports).responses().max_ns
     assert slowest is not None
-    # Expired requests are looked for every few milliseconds.
-    assert slowest <= 330 * NS_PER_MS, "an answer after the deadline is a failure, not a long response time"
+    # Expired requests are looked for every few milliseconds; the queue alone would be over a second long.
+    assert slowest <= 600 * NS_PER_MS, "an answer after the deadline is a failure, not a long response time"
 
 
 @pytest.mark.parametrize(

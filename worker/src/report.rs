@@ -102,6 +102,7 @@ fn second_record(second: u64, kind: &str, record: &KindRecord) -> SecondRecord {
         failed: record.failed,
         body_bytes: record.body_bytes,
         response: open.and_then(|open| histogram_text(&open.response)),
+        late_response: open.and_then(|open| histogram_text(&open.late_response)),
         service: histogram_text(&record.service),
         send_delay: open.and_then(|open| histogram_text(&open.send_delay)),
         own_delay: open.and_then(|open| histogram_text(&open.own_delay)),

@@ -73,6 +73,7 @@ fn stats() -> StatsReport {
         service: histogram(),
         send_delay: None,
         own_delay: None,
+        late_response: None,
     };
     let row = SecondRow {
         second: 0,

@@ -118,9 +118,10 @@ impl DataPlane {
                 Some((closed.next_number(), now_ns))
             }
             Pacing::Closed(_) => None,
-            Pacing::Open(open) => {
-                open.backlog.pop_front().map(|arrival| (arrival.number, open.start_ns + arrival.offset_ns))
-            }
+            Pacing::Open(open) => open
+                .backlog
+                .pop_front()
+                .map(|due| (due.arrival.number, open.start_ns + due.arrival.offset_ns)),
         };
         if let Some((number, intended_ns)) = waiting {
             self.fail_unsent(number, intended_ns, now_ns);

@@ -54,8 +54,17 @@ pub(super) struct Open {
     pub start_ns: u64,
     /// Free connections; the one that has been so longest is used next.
     pub idle: VecDeque<usize>,
-    /// Arrivals that are due and not sent, with their instants of this machine's clock.
-    pub backlog: VecDeque<Arrival>,
+    /// What is due and not sent.
+    pub backlog: VecDeque<Due>,
+}
+
+/// An arrival whose instant has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    pub arrival: Arrival,
+    /// A connection was free at that instant, but this thread did not run: whatever it waits for from then on,
+    /// a connection as well, is the generator's own delay.
+    pub is_overslept: bool,
 }
 
 impl Open {

@@ -4,12 +4,9 @@ use std::io;
 
 use super::connection::{AnswerBody, Exchange, State, write_request};
 use super::data_plane::DataPlane;
-use super::pacing::Pacing;
-use crate::record::Failure;
+use super::pacing::{Due, Pacing};
+use crate::record::{Failure, LATE_NS};
 use crate::sys::monotonic_ns;
-
-/// A send this much after the intended instant is counted as late.
-const LATE_NS: u64 = 1_000_000;
 
 impl DataPlane {
     /// Sends everything that is due and has a connection.
@@ -20,19 +17,21 @@ impl DataPlane {
                 Pacing::Closed(closed) => {
                     let Some(index) = closed.take_due(now_ns) else { return };
                     let number = closed.next_number();
-                    self.send(index, number, now_ns, now_ns);
+                    self.send(index, number, now_ns, now_ns, now_ns);
                 }
                 Pacing::Open(_) => {
                     self.admit(now_ns);
                     let Pacing::Open(open) = &mut self.pacing else { return };
-                    let (Some(arrival), Some(index)) = (open.backlog.front(), open.idle.front()) else {
+                    let (Some(due), Some(index)) = (open.backlog.front(), open.idle.front()) else {
                         return;
                     };
-                    let (number, intended_ns, index) =
-                        (arrival.number, open.start_ns + arrival.offset_ns, *index);
+                    let (number, index) = (due.arrival.number, *index);
+                    let intended_ns = open.start_ns + due.arrival.offset_ns;
+                    let free_ns =
+                        if due.is_overslept { intended_ns } else { self.connections[index].free_ns };
                     open.backlog.pop_front();
                     open.idle.pop_front();
-                    self.send(index, number, intended_ns, now_ns);
+                    self.send(index, number, intended_ns, free_ns, now_ns);
                 }
             }
             now_ns = monotonic_ns();
@@ -50,7 +49,9 @@ impl DataPlane {
                 break;
             }
             open.schedule.advance();
-            open.backlog.push_back(arrival);
+            let was_free = |index: &usize| self.connections[*index].free_ns <= intended_ns;
+            let is_overslept = now_ns - intended_ns > LATE_NS && open.idle.front().is_some_and(was_free);
+            open.backlog.push_back(Due { arrival, is_overslept });
             self.recorder.row(intended_ns).intended += 1;
             self.totals.intended += 1;
             self.census.enter(intended_ns, now_ns);
@@ -67,8 +68,8 @@ impl DataPlane {
     /// Drops what was to be sent before an instant and was not.
     pub(super) fn drop_backlog(&mut self, now_ns: u64, before_ns: u64) {
         let Pacing::Open(open) = &mut self.pacing else { return };
-        while let Some(arrival) = open.backlog.front() {
-            let intended_ns = open.start_ns + arrival.offset_ns;
+        while let Some(due) = open.backlog.front() {
+            let intended_ns = open.start_ns + due.arrival.offset_ns;
             if intended_ns >= before_ns {
                 break;
             }
@@ -92,7 +93,7 @@ impl DataPlane {
                     connection.is_parked = true;
                 } else if closed.think_ns == 0 && now_ns >= self.start_ns {
                     let number = closed.next_number();
-                    self.send(index, number, now_ns, now_ns);
+                    self.send(index, number, now_ns, now_ns, now_ns);
                 } else {
                     let due_ns = (now_ns + closed.think_ns).max(self.start_ns);
                     closed.resting.push_back((due_ns, index));
@@ -102,7 +103,7 @@ impl DataPlane {
     }
 
     #[inline]
-    fn send(&mut self, index: usize, number: u64, intended_ns: u64, now_ns: u64) {
+    fn send(&mut self, index: usize, number: u64, intended_ns: u64, free_ns: u64, now_ns: u64) {
         let is_checked = self.is_to_be_checked();
         let request_index = self.spec.pool.index_of(number);
         let request = self.spec.pool.request(request_index);
@@ -110,7 +111,6 @@ impl DataPlane {
         self.totals.kinds[request.kind].sent += 1;
         self.totals.first_sent_ns.get_or_insert(now_ns - self.start_ns);
         let connection = &mut self.connections[index];
-        let free_ns = connection.free_ns;
         connection.parser.reset(request.is_head);
         connection.text.clear();
         connection.state = State::Busy(Exchange {

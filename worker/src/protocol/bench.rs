@@ -162,6 +162,7 @@ pub struct SecondRecord {
     pub failed: Failures,
     pub body_bytes: u64,
     pub response: HistogramText,
+    pub late_response: HistogramText,
     pub service: HistogramText,
     pub send_delay: HistogramText,
     pub own_delay: HistogramText,

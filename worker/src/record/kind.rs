@@ -16,12 +16,15 @@ pub fn new_histogram() -> Histogram<u32> {
     Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS).expect("the bounds are valid")
 }
 
+/// A request whose own delay is longer left late by the generator's fault.
+pub const LATE_NS: u64 = 1_000_000;
+
 /// The instants of a completed request, in ns of one clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Instants {
     /// When it was to be sent.
     pub intended_ns: u64,
-    /// When a connection was free for it; before `intended_ns` unless it had to wait.
+    /// When a connection was free for it; not after `intended_ns` unless the service kept all of them busy.
     pub free_ns: u64,
     /// When it was handed to the kernel.
     pub sent_ns: u64,
@@ -29,11 +32,21 @@ pub struct Instants {
     pub completed_ns: u64,
 }
 
+impl Instants {
+    /// The part of the send delay that is the generator's own.
+    #[must_use]
+    pub fn own_delay_ns(&self) -> u64 {
+        self.sent_ns.saturating_sub(self.intended_ns.max(self.free_ns))
+    }
+}
+
 /// Latencies that exist only where requests have an intended instant.
 #[derive(Debug)]
 pub struct OpenLatencies {
-    /// Completed − intended.
+    /// Completed − intended, of the requests that left on time or waited for a connection only.
     pub response: Histogram<u32>,
+    /// The same, of those that left late by the generator's own fault: they tell nothing of the service.
+    pub late_response: Histogram<u32>,
     /// Sent − intended.
     pub send_delay: Histogram<u32>,
     /// The part of the send delay that is the generator's own: sent − max(intended, a connection was free).
@@ -61,6 +74,7 @@ impl KindRecord {
     pub fn new(is_open: bool) -> Box<Self> {
         let open = is_open.then(|| OpenLatencies {
             response: new_histogram(),
+            late_response: new_histogram(),
             send_delay: new_histogram(),
             own_delay: new_histogram(),
         });
@@ -81,6 +95,7 @@ impl KindRecord {
         self.service.reset();
         if let Some(open) = &mut self.open {
             open.response.reset();
+            open.late_response.reset();
             open.send_delay.reset();
             open.own_delay.reset();
         }
@@ -95,6 +110,7 @@ impl KindRecord {
         self.service.add(&other.service).expect(SAME_SHAPE);
         if let (Some(open), Some(other)) = (&mut self.open, &other.open) {
             open.response.add(&other.response).expect(SAME_SHAPE);
+            open.late_response.add(&other.late_response).expect(SAME_SHAPE);
             open.send_delay.add(&other.send_delay).expect(SAME_SHAPE);
             open.own_delay.add(&other.own_delay).expect(SAME_SHAPE);
         }

@@ -10,7 +10,7 @@ mod recorder;
 mod second;
 
 pub use failures::{Failure, Failures};
-pub use kind::{HIGHEST_NS, Instants, KindRecord, LOWEST_NS, OpenLatencies, new_histogram};
+pub use kind::{HIGHEST_NS, Instants, KindRecord, LATE_NS, LOWEST_NS, OpenLatencies, new_histogram};
 pub use recorder::{Delta, Recorder};
 pub use second::SecondRow;
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Failure, Instants, KindRecord, SECOND_NS, SecondRow};
+use super::{Failure, Instants, KindRecord, LATE_NS, SECOND_NS, SecondRow};
 
 /// A kind's record of a second, handed over.
 #[derive(Debug)]
@@ -77,10 +77,13 @@ impl Recorder {
         record.body_bytes += body_bytes;
         record.service.saturating_record(instants.completed_ns - instants.sent_ns);
         if let Some(open) = &mut record.open {
-            let ready_ns = instants.intended_ns.max(instants.free_ns);
-            open.response.saturating_record(instants.completed_ns - instants.intended_ns);
+            let (response_ns, own_delay_ns) =
+                (instants.completed_ns - instants.intended_ns, instants.own_delay_ns());
+            let is_late = own_delay_ns > LATE_NS;
+            let responses = if is_late { &mut open.late_response } else { &mut open.response };
+            responses.saturating_record(response_ns);
             open.send_delay.saturating_record(instants.sent_ns - instants.intended_ns);
-            open.own_delay.saturating_record(instants.sent_ns.saturating_sub(ready_ns));
+            open.own_delay.saturating_record(own_delay_ns);
         }
         self.row(instants.completed_ns).completed += 1;
     }
@@ -234,6 +237,19 @@ mod tests {
         assert_eq!(ms(&record.service).to_bits(), 299.0_f64.to_bits());
         assert_eq!(ms(&open.send_delay).to_bits(), 101.0_f64.to_bits());
         assert_eq!(ms(&open.own_delay).to_bits(), 1.0_f64.to_bits());
+    }
+
+    #[test]
+    fn only_what_the_generator_itself_delayed_is_late() {
+        let mut recorder = recorder();
+        recorder.completed(0, instants(0.1, 0.1009, 0.3), 0);
+        recorder.completed(0, instants(0.1, 0.1011, 0.4), 0);
+        let free_ns = at(0.5);
+        recorder.completed(0, Instants { free_ns, ..instants(0.1, 0.5001, 0.9) }, 0);
+        let (deltas, _) = recorder.hand_over(at(1.0), false);
+        let open = deltas[0].record.open.as_ref().unwrap();
+        assert_eq!((open.response.len(), open.late_response.len()), (2, 1));
+        assert_eq!((open.late_response.max() as f64 / 1e8).round().to_bits(), 3.0_f64.to_bits());
     }
 
     #[test]
