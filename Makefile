@@ -64,8 +64,9 @@ nightly: setup ## the guard: this checkout against the accepted revision (BASE=R
 	@$(HARNESS) gate $(if $(BASE),--base $(BASE)) $(if $(TARGETS),--target $(TARGETS)) --driver $(DRIVER) $(ARGS)
 
 .PHONY: bench-accuracy
-bench-accuracy: setup ## the load generator against known delays, in full
+bench-accuracy: setup worker ## the load generator against known delays, in full; needs two cores
 	@$(HARNESS) calibrate
+	@$(BIN)/python worker/bench/accuracy.py --server-cpu 1 --generator-cpu 0 $(ARGS)
 
 .PHONY: bench-worker
 bench-worker: setup worker ## the native worker against wrk (apt-get install wrk) and stock Locust workers

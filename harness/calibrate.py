@@ -80,7 +80,11 @@ def run_calibration(
     It stands without bouts, with `missing_because`, where the null server is not built or does not start.
     """
     if not null_server.is_file():
-        return {"schema": 1, "bouts": [], "missing_because": "the null server is not built: it needs cargo"}
+        return {
+            "schema": 1,
+            "bouts": [],
+            "missing_because": "the null server is not built: it needs cargo or Docker",
+        }
     folder.mkdir(parents=True, exist_ok=True)
     bouts = (_CEILING, _QUICK_FIXED) if quick else (_CEILING, _FIXED, _BIMODAL, _STALLED)
     try:

@@ -105,11 +105,7 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
         _refuse_contract_scenarios(request)
         chosen, targets = ("existing", existing, None), [existing.target()]
     tools = _tools(chosen, placement, asked.engine, progress, request.locustfile, asked.web_port)
-    tools = replace(
-        tools,
-        own_service=asked.url is not None,
-        calibrate=None if request.locustfile else _calibrate(placement),
-    )
+    tools = replace(tools, own_service=asked.url is not None)
     return run_bench(
         BenchOptions(
             scenarios=request.scenarios,
@@ -141,7 +137,8 @@ def run_gate_request(
     _remove_leftovers(progress)
     placement = read_placement(profile)
     _step_aside(placement)
-    return run_gate(options, _tools(choose_driver(driver_name), placement, "auto", progress), progress)
+    tools = _tools(choose_driver(driver_name), placement, "auto", progress)
+    return run_gate(options, replace(tools, calibrate=None), progress)
 
 
 def _tools(
@@ -152,7 +149,7 @@ def _tools(
     locustfile: Path | None = None,
     web_port: int | None = None,
 ) -> Tools:
-    """What a session works with, on a driver of `choose_driver`; without a calibration. Raises HarnessError."""
+    """What a session works with, on a driver of `choose_driver`. Raises HarnessError."""
     name, driver, note = chosen
     if note:
         progress.warn(note)
@@ -168,7 +165,7 @@ def _tools(
         own_service=False,
         locustfile=locustfile is not None,
         generator=lambda log_folder: engine.start(placement, log_folder, web_port),
-        calibrate=None,
+        calibrate=None if locustfile else _calibrate(engine, placement),
         manifest=_manifest(name, placement),
         harness_hash=_harness_hash(),
         boot_id=_boot_id(),
@@ -240,11 +237,11 @@ def _step_aside(placement: Placement) -> None:
     os.sched_setaffinity(0, placement.harness_cpus)
 
 
-def _calibrate(placement: Placement) -> Callable[[LoadGenerator, Path, bool], JsonObject]:
-    null_server = BUILDS / "worker" / "release" / "null-server"
-
+def _calibrate(
+    engine: EngineChoice, placement: Placement
+) -> Callable[[LoadGenerator, Path, bool], JsonObject]:
     def calibrate(generator: LoadGenerator, folder: Path, quick: bool) -> JsonObject:
-        return run_calibration(generator, placement, null_server.resolve(), folder, quick=quick)
+        return run_calibration(generator, placement, engine.null_server.resolve(), folder, quick=quick)
 
     return calibrate
 
@@ -259,7 +256,7 @@ def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick
         workspace(BUILDS, "calibration") as folder,
         engine.start(placement, folder / "load", None) as generator,
     ):
-        found = _calibrate(placement)(generator, folder / "bouts", quick)
+        found = _calibrate(engine, placement)(generator, folder / "bouts", quick)
     return found | {"engine": engine.name, "sharing": placement.sharing}
 
 

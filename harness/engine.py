@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.catalogue import ROOT
-from harness.errors import InfrastructureError, UsageError
+from harness.drivers.docker_programs import programs_from_image
+from harness.errors import BuildError, InfrastructureError, UsageError
 from harness.load.supervise import LOCUST, Engine, LoadGenerator, native
 from harness.probes.placement import Placement
 from harness.progress import Progress
 
 _BUILD_DEADLINE_S = 900
 _BUILD_LOG_LINES = 15
+_WORKER, _NULL_SERVER = "bench-worker", "null-server"
+_BY_CARGO, _BY_IMAGE = Path("worker/release"), Path("worker-image")
+"""Where the programs are, apart: what cargo has built must not be taken for what came out of the image."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,19 @@ class EngineChoice:
     """An engine, and the note that every output carries when it is not the one that was wanted."""
 
     engine: Engine
+    programs: Path
+    """The folder of the native programs, where there are any; the null server calibrates stock workers too."""
     note: str | None = None
     locustfile: Path | None = None
 
     @property
     def name(self) -> str:
         return self.engine.name
+
+    @property
+    def null_server(self) -> Path:
+        """Where it is, if it could be built."""
+        return self.programs / _NULL_SERVER
 
     def workers(self, placement: Placement) -> int:
         """Stock workers have one thread each, so one a core; a native one has a thread for each core."""
@@ -59,29 +70,55 @@ def choose_engine(wanted: str, builds: Path, locustfile: Path | None, progress: 
             raise UsageError("--locustfile needs the locust engine: a Locust file is Python")
         if not locustfile.is_file():
             raise UsageError(f"--locustfile {locustfile}: no such file")
-        return EngineChoice(LOCUST, locustfile=locustfile.resolve())
+        return EngineChoice(LOCUST, builds / _BY_CARGO, locustfile=locustfile.resolve())
     if wanted == "locust":
-        return EngineChoice(LOCUST)
+        return EngineChoice(LOCUST, builds / _BY_CARGO)
     built = build_native(builds, progress)
     if isinstance(built, Path):
-        return EngineChoice(native(built))
+        return EngineChoice(native(built / _WORKER), built)
     if wanted == "native":
         raise InfrastructureError(f"the native worker cannot be used: {built}")
     return EngineChoice(
         LOCUST,
+        builds / _BY_CARGO,
         f"load comes from stock Locust workers ({built}): they round nothing here, but a fast target is "
         "limited by them, so such rows are not ranked",
     )
 
 
 def build_native(builds: Path, progress: Progress) -> Path | str:
-    """The worker's path, built if its sources changed; or why it cannot be had."""
+    """The folder of the native programs, built if their sources changed; or why they cannot be had.
+
+    By cargo; where there is none, in the image that worker/Dockerfile makes.
+    """
     cargo = shutil.which("cargo") or shutil.which("cargo", path=str(Path.home() / ".cargo" / "bin"))
-    binary = builds / "worker" / "release" / "bench-worker"
-    if cargo is None:
-        return "no cargo to build the native worker with; see rust-lang.org/tools/install"
+    return _by_image(builds, progress) if cargo is None else _by_cargo(cargo, builds, progress)
+
+
+def _by_image(builds: Path, progress: Progress) -> Path | str:
+    folder = builds / _BY_IMAGE
+    doing = "building the native load worker in its image"
+    progress.live(doing)
+    try:
+        programs_from_image(
+            ROOT / "worker",
+            "bench-worker",
+            [f"/usr/local/bin/{name}" for name in (_WORKER, _NULL_SERVER)],
+            folder,
+            lambda line: progress.live(f"{doing}: {line.strip()[:80]}"),
+        )
+    except (InfrastructureError, BuildError) as error:
+        return (
+            "no cargo to build the native worker with (see rust-lang.org/tools/install), and none could be had "
+            f"from its image: {error}"
+        )
+    return folder.resolve()
+
+
+def _by_cargo(cargo: str, builds: Path, progress: Progress) -> Path | str:
     manifest = ROOT / "worker" / "Cargo.toml"
-    if not binary.is_file():
+    folder = builds / _BY_CARGO
+    if not (folder / _WORKER).is_file():
         progress.line("building the native load worker (about a minute, once)")
     progress.live("building the native load worker")
     try:
@@ -98,4 +135,4 @@ def build_native(builds: Path, progress: Progress) -> Path | str:
     if done.returncode:
         tail = "\n".join(done.stderr.splitlines()[-_BUILD_LOG_LINES:])
         return f"it does not build:\n{tail}"
-    return binary.resolve()
+    return folder.resolve()

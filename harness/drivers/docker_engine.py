@@ -211,6 +211,12 @@ class Container:
         with self._engine.errors(f"copying files into container {self.id[:12]}"):
             self._sdk.put_archive("/", archive)
 
+    def get(self, path: str) -> bytes:
+        """A file or folder of its file system as a tar archive; it need not run. Raises EngineRefused."""
+        with self._engine.errors(f"copying {path} out of container {self.id[:12]}"):
+            chunks, _ = self._sdk.get_archive(path)
+            return b"".join(chunks)
+
     def log(self, lines: int | None = None) -> bytes:
         """Standard output and error, whole or the last lines."""
         with self._engine.errors(f"reading the log of container {self.id[:12]}"):
