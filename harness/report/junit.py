@@ -13,6 +13,7 @@ def to_junit(summary: Summary) -> str:
     root = ET.Element("testsuites", name=f"run {summary.run}")
     for scenario in summary.scenarios:
         suite = ET.SubElement(root, "testsuite", name=scenario.name)
+        _notes(suite, summary)
         cases = [_row(suite, scenario, row) for row in scenario.rows]
         cases += [_promise(suite, scenario, promise) for promise in scenario.promises]
         suite.set("tests", str(len(cases)))
@@ -21,6 +22,15 @@ def to_junit(summary: Summary) -> str:
     ET.indent(root)
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return text.decode() + "\n"
+
+
+def _notes(suite: ET.Element, summary: Summary) -> None:
+    """What stands on every output, here as properties of the suite."""
+    if not summary.notes:
+        return
+    properties = ET.SubElement(suite, "properties")
+    for note in summary.notes:
+        ET.SubElement(properties, "property", name="note", value=note)
 
 
 def _row(suite: ET.Element, scenario: ScenarioSummary, row: Row) -> str:

@@ -13,6 +13,7 @@ from harness.report.summary import panels_of, pauses_known
 
 COLUMNS = (
     "run",
+    "engine",
     "scenario",
     "target",
     "twin",
@@ -42,7 +43,7 @@ def to_csv(run: Mapping[str, Any], trials: Sequence[Record], run_id: str) -> str
     }
     for trial in trials:
         for kind, one in measured[trial["case"]["scenario"]]:
-            writer.writerow(_line(run_id, trial, kind, one))
+            writer.writerow([run_id, run["engine"], *_line(trial, kind, one)])
     return text.getvalue()
 
 
@@ -50,11 +51,10 @@ def _of(scenario: str, trials: Sequence[Record]) -> list[Record]:
     return [t for t in trials if t["case"]["scenario"] == scenario]
 
 
-def _line(run_id: str, trial: Record, kind: str, one: Measured) -> list[object]:
+def _line(trial: Record, kind: str, one: Measured) -> list[object]:
     case = trial["case"]
     value = one.read(trial)
     return [
-        run_id,
         case["scenario"],
         case["target"],
         str(case["twin"]).lower(),

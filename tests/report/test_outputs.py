@@ -24,7 +24,7 @@ from harness.report.markdown import to_markdown
 from harness.report.model import to_json
 from harness.report.outputs import broken_promises, read, render, write_all
 from harness.report.summary import summarise
-from harness.report.terminal import print_summary
+from harness.report.terminal import print_summary, print_tables
 from harness.report.tidy_csv import to_csv
 from harness.store import RunFolder
 
@@ -78,6 +78,18 @@ def test_markdown_and_junit_are_as_approved(golden: tuple[JsonObject, list[JsonO
     summary = summarise(*golden, "golden")
     for name, text in (("summary.md", to_markdown(summary)), ("junit.xml", to_junit(summary))):
         assert text == approved(name, text)
+
+
+def test_a_note_on_the_run_is_in_every_format(golden: tuple[JsonObject, list[JsonObject]]) -> None:
+    run, trials = golden
+    summary = summarise({**run, "notes": ["load comes from elsewhere"], "engine": "locust"}, trials, "golden")
+    shown = Console(record=True, width=200, file=io.StringIO())
+    print_tables(shown, summary)
+    texts = (to_markdown(summary), to_junit(summary), json.dumps(to_json(summary)), shown.export_text())
+    assert all("load comes from elsewhere" in text for text in texts)
+    rows = to_csv({**run, "engine": "locust"}, trials, "golden").splitlines()
+    assert rows[0].startswith("run,engine,")
+    assert all(row.startswith("golden,locust,") for row in rows[1:])
 
 
 def test_json_is_as_approved(golden: tuple[JsonObject, list[JsonObject]]) -> None:
