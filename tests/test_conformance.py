@@ -138,6 +138,26 @@ def test_counts_of_requests_sent_at_once() -> None:
     assert "503" in differences(right_answer, case)[0].expected
 
 
+@pytest.mark.parametrize(
+    ("served", "then", "fits"),
+    [
+        ([200, 200, 200, 200], [200, 503, 503, 200], True),  # as if they had come one after the other
+        ([200, 503, 401, 503], [200, 503, 503, 200], False),  # what may not occur is no matter of time
+    ],
+)
+def test_requests_that_did_not_come_at_once_are_sent_again(
+    served: list[int], then: list[int], fits: bool
+) -> None:
+    answers = iter([*served, *then])
+
+    def service(path: str, body: bytes) -> Answer:
+        status = next(answers)
+        return right_answer(path, body) if status == 200 else problem(status)
+
+    case = ready(request=CaseRequest(), concurrent=4, counts={200: 1, 503: 2})
+    assert (differences(service, case) == ()) is fits
+
+
 def test_a_second_look_is_due_and_compared() -> None:
     case = ready(request=CaseRequest(), later=Later(after_s=0.01, expect=Expect(status=401)))
     with serving(right_answer) as port:
