@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from harness.model import Window
@@ -99,7 +100,7 @@ def _revision_notes(run: Mapping[str, Any]) -> list[str]:
 def _scenario(run: Mapping[str, Any], name: str, trials: Sequence[Record]) -> ScenarioSummary:
     scenario = run["scenarios"][name]
     own = [t for t in trials if t["case"]["scenario"] == name]
-    panels = panels_of(scenario, pauses=pauses_known(own))
+    panels = panels_of(scenario, pauses=pauses_known(own), locustfile=_locustfile(run))
     measured = [m for _, group in panels for m in group]
     cases = [c for c in run["cases"] if c["scenario"] == name]
     chosen = [choose_trials(case, own, run["rounds"]) for case in cases]
@@ -121,8 +122,13 @@ def _scenario(run: Mapping[str, Any], name: str, trials: Sequence[Record]) -> Sc
 # --- which columns a scenario has ----------------------------------------------------------------------------
 
 
-def panels_of(scenario: Mapping[str, Any], *, pauses: bool = False) -> list[tuple[Panel, list[Measured]]]:
-    """The scenario's panels, each with what is measured in it. `pauses`: some runtime told of its own."""
+def panels_of(
+    scenario: Mapping[str, Any], *, pauses: bool = False, locustfile: str | None = None
+) -> list[tuple[Panel, list[Measured]]]:
+    """The scenario's panels, each with what is measured in it. `pauses`: some runtime told of its own.
+
+    `locustfile`: the name of the user's own file, whose users are the load, whatever the windows' modes.
+    """
     if scenario["kind"] == "cold-start":
         note = "from just before the process is started; each trial's median, slowest and first start"
         return [_panel("start", "Cold start", "cold-start", note, special_metrics.COLD_START_METRICS)]
@@ -141,6 +147,8 @@ def panels_of(scenario: Mapping[str, Any], *, pauses: bool = False) -> list[tupl
         return [*_reload_panels(scenario), *pauses_panel]
     windows = [e for w in scenario["windows"] for e in Window.model_validate(w).expanded()]
     found = [_window_panel(w, scenario) for w in windows]
+    if locustfile:
+        found = [(_of_users(panel, locustfile), measured) for panel, measured in found]
     return [*found, _service_panel(), *pauses_panel]
 
 
@@ -206,6 +214,23 @@ def _window_panel(window: Window, scenario: Mapping[str, Any]) -> tuple[Panel, l
         connections=window.connections[0] if len(window.connections) == 1 else None,
     )
     return offered, measured
+
+
+def _locustfile(run: Mapping[str, Any]) -> str | None:
+    path = (run.get("asked") or {}).get("locustfile")
+    return PurePath(path).name if path else None
+
+
+def _of_users(panel: Panel, locustfile: str) -> Panel:
+    """The panel of a window in which a user's own Locust file was the load: the window's rate plays no part."""
+    users = f"{panel.connections:,} users" if panel.connections else "users"
+    return replace(
+        panel,
+        title=f"{panel.name}: {users} of {locustfile}",
+        note="they do what the file says; times are those that Locust tells, of requests that wait for one another",
+        rate_rps=None,
+        mean_rate_rps=None,
+    )
 
 
 def _ms_text(seconds: float | None) -> str:

@@ -50,6 +50,15 @@ def test_a_figure_is_the_estimate_over_its_trials(small: Summary, loaded: Loaded
     assert list(figure.trials) == measured
 
 
+def test_windows_of_a_locust_file_are_not_called_by_their_rate(loaded: Loaded) -> None:
+    run, trials = loaded
+    run["asked"] = {"locustfile": "/somewhere/users.py"}
+    panel = next(p for p in scenario(summarise(run, trials, "x")).panels if p.kind == "open")
+    assert panel.title == f"{panel.name}: {panel.connections} users of users.py"
+    assert panel.rate_rps is None
+    assert "arrive whether or not" not in panel.note
+
+
 def test_two_of_three_valid_trials_make_a_row_and_only_they_count(loaded: Loaded) -> None:
     run, trials = loaded
     spoilt = trials_of(trials, "go")[0]
