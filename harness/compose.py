@@ -31,6 +31,7 @@ from harness.probes.topology import read_topology
 from harness.progress import Progress
 from harness.session import Outcome, run_bench
 from harness.store import RunFolder, new_run_id
+from harness.units import counted
 from harness.verify import Report, verify_running, verify_target
 from harness.workspace import remove_orphaned, workspace
 
@@ -301,7 +302,7 @@ def verify_targets(
             target = artifact.target.id
 
             def on_group(group: str, checked: int, found: Sequence[object], target: str = target) -> None:
-                progress.line(f"{target}: {group}: {checked} cases, {len(found)} differ")
+                progress.line(f"{target}: {group}: {counted(checked, 'case')}, {len(found)} differ")
 
             progress.live(f"{target}: conformance")
             try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.model import Case, PlannedTrial, Scenario, TargetSpec, Window
-from harness.units import duration_text
+from harness.units import counted, duration_text
 
 STANDARD_ROUNDS = 3
 FULL_ROUNDS = 5
@@ -89,9 +89,9 @@ def budget_note(plan: Plan, options: PlanOptions) -> str | None:
     budget_s = options.budget_s
     if budget_s is None or options.until_tight or plan.estimated_s <= budget_s:
         return None
-    rounds = "one round" if plan.rounds == 1 else f"{plan.rounds} rounds"
     return (
-        f"{rounds} of {len(plan.cases)} cases, with windows as short as is useful, takes about "
+        f"{counted(plan.rounds, 'round')} of {counted(len(plan.cases), 'case')}, with windows as short as is "
+        "useful, would take about "
         f"{duration_text(plan.estimated_s)}: more than the budget of {duration_text(budget_s)}. "
         "Name fewer targets or scenarios to keep it"
     )

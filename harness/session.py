@@ -30,7 +30,7 @@ from harness.sitting import Sitting, begin, go_on
 from harness.store import RunFolder, new_run_id
 from harness.tight import Width, widest
 from harness.trials.trial import Bench
-from harness.units import duration_text
+from harness.units import counted, duration_text
 from harness.workspace import workspace
 
 
@@ -65,7 +65,7 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
         boot_id = tools.boot_id
         sitting = go_on(again, document, boot_id, progress) if again else begin(run, document, boot_id)
         progress.line(
-            f"{len(plan.trials)} trials in {plan.rounds} round{'s' if plan.rounds > 1 else ''}, "
+            f"{counted(len(plan.trials), 'trial')} in {counted(plan.rounds, 'round')}, "
             f"about {duration_text(plan.estimated_s)}; results in {_shown(run.path)}"
         )
         interrupted = _measure_all(options, tools, plan, artifacts, kit, sitting, progress)

@@ -43,3 +43,8 @@ def parse_size_bytes(text: str) -> int:
 def duration_text(seconds: float) -> str:
     """`45 s`, `12 min`: for estimates, so no more precise than that."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 trial`, `12 trials`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -81,7 +81,7 @@ def test_a_budget_that_cannot_be_kept_is_told_with_what_it_takes() -> None:
     plan = make_plan([scenario()], TARGETS, options)
     note = budget_note(plan, options)
     assert note is not None
-    assert "one round of 4 cases" in note
+    assert "1 round of 4 cases" in note
     assert "budget of 20 s" in note
     enough = PlanOptions(budget_s=plan.estimated_s)
     assert budget_note(make_plan([scenario()], TARGETS, enough), enough) is None

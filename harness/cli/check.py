@@ -14,6 +14,7 @@ from harness.cli.options import RESULTS, DriverName, DriverOption, Quiet, Target
 from harness.conformance import Difference
 from harness.errors import ExitCode, worst
 from harness.progress import Progress
+from harness.units import counted
 
 _SHOWN_DIFFERENCES = 30
 
@@ -64,9 +65,7 @@ def verify(
         if not report.ok:
             code = worst(code, ExitCode.BROKEN_PROMISE)
             count = len(report.cases_that_differ)
-            reasons.append(
-                f"{report.target} differs from the contract in {count} case{'s' if count > 1 else ''}"
-            )
+            reasons.append(f"{report.target} differs from the contract in {counted(count, 'case')}")
     if target and skipped:
         code = worst(code, ExitCode.TOO_FEW_TRIALS)
         reasons += [f"{name} was asked for but is not here: {why}" for name, why in skipped.items()]

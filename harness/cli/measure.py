@@ -31,7 +31,7 @@ from harness.cli.options import (
 from harness.deadline import deadline
 from harness.errors import ExitCode, InfrastructureError, UsageError, worst
 from harness.progress import Progress
-from harness.units import duration_text
+from harness.units import counted, duration_text
 
 
 def bench(
@@ -162,10 +162,9 @@ def plan(
         )
     out.print(table)
     shorter = f", windows at {made.scale:.0%} of their length" if made.scale < 1 else ""
-    count = "1 round" if made.rounds == 1 else f"{made.rounds} rounds"
     out.print(
-        f"{len(made.trials)} trials in {count}, about {duration_text(made.estimated_s)}{shorter}; "
-        "builds not counted",
+        f"{counted(len(made.trials), 'trial')} in {counted(made.rounds, 'round')}, "
+        f"about {duration_text(made.estimated_s)}{shorter}; builds not counted",
         highlight=False,
     )
     if note := budget_note(made, options):
