@@ -102,8 +102,12 @@ doctor: setup ## what this machine can do, what is missing and how to get it
 
 # --- check -----------------------------------------------------------------------------------------------
 
+# What is mostly compiling goes side by side; no test of the harness is among it, and what measures runs alone in the end.
 .PHONY: test
-test: lint test-worker test-unit test-targets test-e2e ## lint, unit tests, each target's own tests, the real thing end to end
+test: .venv/.ready-dev ## lint, unit tests, each target's own tests, the real thing end to end
+	@echo "Style and types, the worker's and the targets' own tests, side by side; each tells when it has ended …"
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-worker lint test-targets
+	@$(MAKE) --no-print-directory worker-windows test-unit test-e2e
 
 .PHONY: lint
 lint: .venv/.ready-dev ## style and types
@@ -120,12 +124,19 @@ worker: ## the native worker and its null server, in .build/worker/release
 	@command -v cargo >/dev/null || { echo "cargo is needed to build the native worker; see rust-lang.org/tools/install" >&2; exit 2; }
 	@CARGO_TARGET_DIR="$(CURDIR)/.build/worker" cargo build --quiet --release --locked --manifest-path worker/Cargo.toml
 
-.PHONY: test-worker
-test-worker: .venv/.ready-dev ## the native worker: its own tests, and windows under real masters
+.PHONY: check-worker
+check-worker:
 	@if ! command -v cargo >/dev/null; then echo "no cargo: the native worker is not tested; see rust-lang.org/tools/install"; exit 0; fi; \
 	export CARGO_TARGET_DIR="$(CURDIR)/.build/worker"; cd worker; \
 	cargo fmt --check && cargo clippy --quiet --locked --all-targets -- -D warnings && \
-	cargo build --quiet --release --locked && cargo test --quiet --locked && ../$(BIN)/pytest -q tests
+	cargo build --quiet --release --locked && cargo test --quiet --locked
+
+.PHONY: test-worker
+test-worker: check-worker worker-windows ## the native worker: its own tests, and windows under real masters
+
+.PHONY: worker-windows
+worker-windows: .venv/.ready-dev
+	@if command -v cargo >/dev/null; then cd worker; ../$(BIN)/pytest -q --numprocesses 2 tests; fi
 
 .PHONY: test-targets
 test-targets: .venv/.ready-dev kit ## each target's own tests over the shared cases
@@ -133,7 +144,8 @@ test-targets: .venv/.ready-dev kit ## each target's own tests over the shared ca
 
 .PHONY: test-e2e
 test-e2e: .venv/.ready-dev ## conformance of all targets and a real smoke bench, as processes
-	@$(BIN)/pytest -q -m e2e tests/e2e
+	@$(BIN)/pytest -q -m "e2e and not alone" --numprocesses 4 --dist worksteal tests/e2e
+	@$(BIN)/pytest -q -m "e2e and alone" tests/e2e
 
 .PHONY: interruptions
 interruptions: .venv/.ready-dev ## end a bench 40 times at random moments, and look at what is left

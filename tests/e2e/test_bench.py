@@ -19,12 +19,15 @@ from harness.stats.histogram import Histogram
 
 Start = Callable[..., Harness]
 SMOKE = ("bench", "smoke", "--driver", "process", "--rounds", "1")
+QUICK = (*SMOKE, "--quick")
+"""With a shorter calibration, for what is not about figures."""
 
 
 def trials_of(harness: Harness) -> dict[str, Any]:
     return {str(p.parent): read_json(p) for p in sorted(harness.run_folder().glob("trials/*/*/*/trial.json"))}
 
 
+@pytest.mark.alone
 def test_a_smoke_bench_of_every_target_gives_figures_that_the_raw_files_bear_out(start: Start) -> None:
     harness = start(*SMOKE)
     code = harness.process.wait(800)
@@ -74,7 +77,7 @@ def check_window(folder: Path, window: dict[str, Any]) -> None:
 def test_an_interrupt_at_any_moment_leaves_nothing_and_keeps_what_is_done(
     start: Start, number: signal.Signals, moment: str
 ) -> None:
-    harness = start(*SMOKE, "--target", "go")
+    harness = start(*QUICK, "--target", "go")
     harness.await_text("results in")
     harness.await_condition(harness.working_on(moment), moment)
     everyone = children_of(harness.process.pid)
@@ -89,7 +92,7 @@ def test_an_interrupt_at_any_moment_leaves_nothing_and_keeps_what_is_done(
 
 @pytest.mark.parametrize("moment", ["target.log", "windows/peak"])
 def test_a_kill_of_the_harness_ends_everything_it_started(start: Start, moment: str) -> None:
-    harness = start(*SMOKE, "--target", "go")
+    harness = start(*QUICK, "--target", "go")
     harness.await_text("results in")
     harness.await_condition(harness.working_on(moment), moment)
     everyone = children_of(harness.process.pid)
@@ -102,7 +105,7 @@ def test_a_kill_of_the_harness_ends_everything_it_started(start: Start, moment: 
 
 
 def test_a_target_that_dies_under_load_is_a_failed_trial_and_the_rest_go_on(start: Start) -> None:
-    harness = start(*SMOKE, "--target", "go,rust-axum")
+    harness = start(*QUICK, "--target", "go,rust-axum")
     harness.await_text("results in")
     harness.await_condition(harness.working_on("windows/peak"), "windows")
     victim = service_of(harness)
@@ -169,7 +172,7 @@ def test_a_missing_toolchain_is_named_with_the_line_that_installs_it(start: Star
         found = shutil.which(needed)
         assert found
         (empty / needed).symlink_to(found)
-    harness = start(*SMOKE, "--target", "ts-elysia", environment={"PATH": str(empty)})
+    harness = start(*QUICK, "--target", "ts-elysia", environment={"PATH": str(empty)})
     assert harness.process.wait(120) == 3, harness.output
     assert "nodejs" in harness.output
     assert "harness doctor" in harness.output
@@ -182,7 +185,7 @@ def test_a_full_disk_ends_with_one_clear_message(start: Start, tmp_path: Path) -
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk], check=False).returncode:
         pytest.skip("mounting is not permitted here")
     try:
-        harness = start(*SMOKE, "--target", "go", "--out", str(disk / "results"))
+        harness = start(*QUICK, "--target", "go", "--out", str(disk / "results"))
         assert harness.process.wait(300) == 4, harness.output
         assert "No space left" in harness.output
         assert "Traceback" not in harness.output

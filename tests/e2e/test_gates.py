@@ -23,6 +23,7 @@ CROWDING = "stall:1s,300ms"
 """After each stall many connections are closed, and so opened again, at once."""
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.skipif(
         not WORKER.is_file() or not NULL_SERVER.is_file(), reason="the native worker is not built"
     ),

@@ -14,7 +14,7 @@ from rig import Harness, left_of, read_json
 from harness.store import write_json
 
 Start = Callable[..., Harness]
-SMOKE = ("bench", "smoke", "--driver", "process", "--target", "go", "--rounds", "2")
+SMOKE = ("bench", "smoke", "--driver", "process", "--target", "go", "--quick", "--rounds", "2")
 
 
 def test_a_run_killed_at_random_moments_comes_to_its_end_and_loses_at_most_what_was_under_way(

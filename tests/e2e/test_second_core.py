@@ -27,6 +27,7 @@ WINDOW = Window(name="peak", mode="closed", duration=2.0)
 CONNECTIONS = 32
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.skipif(not WORKER.is_file(), reason="the native worker is not built"),
     pytest.mark.skipif(len(CPUS) < 2, reason="two cores are needed"),
 ]
