@@ -161,7 +161,8 @@ def scale_scenario(scenario: Scenario, scale: float, *, full: bool = False, quic
 
 def _scale_window(window: Window, scale: float, *, full: bool) -> Window:
     def shorter(duration_s: float) -> float:
-        return min(duration_s, max(_SHORTEST_WINDOW_S, duration_s * scale))
+        """In whole seconds, as answers are counted by the second."""
+        return min(duration_s, max(_SHORTEST_WINDOW_S, float(round(duration_s * scale))))
 
     steps = tuple(s.model_copy(update={"duration": shorter(s.duration)}) for s in window.steps)
     duration = shorter(window.duration) if window.duration else None

@@ -132,7 +132,6 @@ class LoadGenerator:
         self._master: Child | None = None
         self._workers: list[Child] = []
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self.locust_version: str | None = None
         self.web_url: str | None = None
 
     def __enter__(self) -> Self:
@@ -222,7 +221,7 @@ class LoadGenerator:
         )
         threading.Thread(target=self._read, args=(self._master,), daemon=True).start()
         listening = self._next("listening", START_DEADLINE_S)
-        self.locust_version, self.web_url = listening["locust"], listening["web"]
+        self.web_url = listening["web"]
         return int(listening["port"])
 
     def _start_worker(self, index: int, port: int) -> Child:

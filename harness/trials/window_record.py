@@ -26,6 +26,7 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
     totals = list(offered.result.totals.values())
     counts = figures.counts(totals)
     used = figures.span(rows, offered.result.start_unix_ns, offered.end_unix_ns)
+    in_time = completed_in_time(records, plan.duration_s)
     measure: Measure = "service" if plan.mode == "closed" else "response"
     headline = ACCEPTED if ACCEPTED in records.kinds else figures.ALL_KINDS
     facts = WindowFacts(
@@ -55,13 +56,11 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
         "end_unix_ns": offered.end_unix_ns,
         "duration_s": plan.duration_s,
         "requests": _requests(counts, offered.answered),
-        "throughput_rps": figures.throughput_rps(
-            completed_in_time(records, plan.duration_s), plan.duration_s
-        ),
+        "throughput_rps": figures.throughput_rps(in_time, plan.duration_s),
         "latency": figures.latencies(records),
         "headline": {"kind": headline, "measure": measure},
         "spikes": figures.spikes(records, headline, measure),
-        "cpu": figures.cpu(used, counts.completed, trial.budget_cores) if used else None,
+        "cpu": figures.cpu(used, in_time, trial.budget_cores) if used else None,
         "memory": figures.memory(used) if used else None,
         "generator": figures.generator(totals, plan.duration_s, plan.threads),
         "findings": findings(facts),

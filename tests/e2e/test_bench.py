@@ -55,6 +55,7 @@ def check_window(folder: Path, window: dict[str, Any]) -> None:
     assert sum(int(s["completed"]) for s in seconds) == window["requests"]["completed"] > 0
     in_time = sum(int(s["completed"]) for s in seconds if int(s["second"]) < window["duration_s"])
     assert window["throughput_rps"] == pytest.approx(in_time / window["duration_s"])
+    assert window["cpu"]["cpu_ns_per_request"] == pytest.approx(window["cpu"]["cpu_ns"] / in_time, abs=1)
     assert window["requests"]["answered_by_target"] >= window["requests"]["completed"]
     headline = window["headline"]
     texts = [
