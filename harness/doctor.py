@@ -115,7 +115,7 @@ def _target(target: TargetSpec) -> list[Finding]:
         found = find(toolchain, target.folder, os.environ)
         subject = f"target {target.id}"
         if isinstance(found, Missing):
-            findings.append(Finding(subject, "missing", str(found), toolchain.install))
+            findings.append(Finding(subject, "missing", found.what, toolchain.install))
         else:
             findings.append(Finding(subject, "ok", f"{found.command} {found.version} ({found.path})"))
     return findings or [Finding(f"target {target.id}", "ok", "needs no toolchain")]

@@ -48,6 +48,13 @@ def test_only_what_can_be_built_here_is_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_cargo")
+def test_how_to_get_what_is_missing_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "targets" / "c").mkdir(parents=True)
+    lacking = next(f for f in examine([target("c", "1MB", "no-such")], {}, tmp_path) if f.state == "missing")
+    assert (lacking.text, lacking.advice) == ("no-such is missing", "it cannot be had")
+
+
+@pytest.mark.usefixtures("no_cargo")
 def test_what_was_built_before_is_not_counted(tmp_path: Path) -> None:
     (tmp_path / ".build" / "a").mkdir(parents=True)
     (tmp_path / ".build" / "a" / "0123.json").write_text("{}")

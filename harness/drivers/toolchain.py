@@ -35,10 +35,15 @@ class Missing:
     minimum: str | None
     seen: tuple[str, ...]
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """What is missing, without how to get it."""
         wanted = f"{self.command} {self.minimum} or later" if self.minimum else self.command
         instead = f" (found only {'; '.join(self.seen)})" if self.seen else ""
-        return f"{wanted} is missing{instead}. To get it: {self.install}"
+        return f"{wanted} is missing{instead}"
+
+    def __str__(self) -> str:
+        return f"{self.what}. To get it: {self.install}"
 
 
 def find(toolchain: Toolchain, target_folder: Path, environment: Mapping[str, str]) -> Found | Missing:
