@@ -314,6 +314,7 @@ class Warmup(FileModel):
 
     min: Duration = 3.0
     max: Duration = 60.0
+    max_full: Duration | None = Field(None, description="in place of `max` under the full protocol")
     connections: int = Field(64, ge=1)
 
 

@@ -153,6 +153,8 @@ def scale_scenario(scenario: Scenario, scale: float, *, full: bool = False, quic
         changes["warmup"] = scenario.warmup.model_copy(
             update={"min": min(scenario.warmup.min, longest_s), "max": longest_s}
         )
+    if full and scenario.warmup is not None and scenario.warmup.max_full is not None:
+        changes["warmup"] = scenario.warmup.model_copy(update={"max": scenario.warmup.max_full})
     if scale < 1:
         starts = max(1, round(scenario.cold_start.starts * scale))
         changes["cold_start"] = scenario.cold_start.model_copy(update={"starts": starts})

@@ -50,6 +50,14 @@ def test_every_case_occurs_once_in_each_round() -> None:
     assert len(counts) == 3 * (2 * 4 + 2)
 
 
+@pytest.mark.parametrize(("full", "longest_s"), [(False, 10.0), (True, 60.0)])
+def test_the_full_protocol_may_warm_up_for_longer(full: bool, longest_s: float) -> None:
+    asked = [scenario(warmup=Warmup(min=3, max=10, max_full=60))]
+    warmup = make_plan(asked, TARGETS, PlanOptions(full=full)).cases[0].scenario.warmup
+    assert warmup is not None
+    assert warmup.max == longest_s
+
+
 def test_the_twin_is_one_target_under_a_second_name() -> None:
     plan = make_plan([scenario()], TARGETS, PlanOptions())
     twins = {c.id for c in plan.cases if c.twin}
