@@ -29,8 +29,8 @@ def prepare(
             with deadline(f"the build of {target.id}", _BUILD_DEADLINE_S):
                 artifact = driver.prepare(target, on_line)
         except (ToolchainMissing, BuildError, UsageError, DeadlineError) as error:
-            skipped[target.id] = str(error)
-            progress.warn(f"{target.id} is skipped: {error}")
+            skipped[target.id] = str(error).removeprefix(f"{target.id}: ")
+            progress.warn(f"{target.id} is skipped: {skipped[target.id]}")
             continue
         artifacts[target.id] = artifact
         progress.line(f"{target.id}: {_how_built(artifact)}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.catalogue import ROOT
+from harness.drivers.build import BUILD_RUN_ID, tail
 from harness.drivers.docker_programs import programs_from_image
-from harness.errors import BuildError, InfrastructureError, UsageError
+from harness.drivers.owner import Owner, marks
+from harness.drivers.supervised import Command, Supervised
+from harness.errors import BuildError, InfrastructureError, StartError, UsageError
 from harness.load.supervise import LOCUST, Engine, LoadGenerator, native
 from harness.probes.placement import Placement
 from harness.progress import Progress
@@ -121,18 +123,18 @@ def _by_cargo(cargo: str, builds: Path, progress: Progress) -> Path | str:
     if not (folder / _WORKER).is_file():
         progress.line("building the native load worker (about a minute, once)")
     progress.live("building the native load worker")
+    log = builds / "worker.log"
+    log.unlink(missing_ok=True)
+    marked = marks(BUILD_RUN_ID, Owner.current())
+    argv = (cargo, "build", "--release", "--locked", "--quiet", "--manifest-path", str(manifest))
+    environment = {**os.environ, "CARGO_TARGET_DIR": str((builds / "worker").resolve()), **marked}
     try:
-        done = subprocess.run(
-            [cargo, "build", "--release", "--locked", "--quiet", "--manifest-path", str(manifest)],
-            env={**os.environ, "CARGO_TARGET_DIR": str(builds / "worker")},
-            capture_output=True,
-            text=True,
-            timeout=_BUILD_DEADLINE_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        with Supervised(Command(argv, ROOT, environment, log), marked) as process:
+            result = process.wait(_BUILD_DEADLINE_S)
+    except StartError as error:
+        return str(error)
+    if result is None:
         return f"cargo did not build it within {_BUILD_DEADLINE_S} s"
-    if done.returncode:
-        tail = "\n".join(done.stderr.splitlines()[-_BUILD_LOG_LINES:])
-        return f"it does not build:\n{tail}"
+    if result.exit_code != 0:
+        return f"it does not build:\n{tail(log, _BUILD_LOG_LINES)}"
     return folder.resolve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +11,15 @@ from typing import Any, cast
 
 import pytest
 from rich.console import Console
-from rig import left_of
+from rig import LEFT_DEADLINE_S, all_gone
 
 from harness import building, rounds
+from harness.deadline import deadline
 from harness.drivers.build import BUILD_RUN_ID
+from harness.drivers.owner import MarkedProcess, Owner, marked_processes
 from harness.drivers.process import ProcessDriver
+from harness.engine import build_native
+from harness.errors import DeadlineError
 from harness.kit.kit import Kit
 from harness.model import Case, PlannedTrial, ProcessSpec, Scenario, TargetSpec
 from harness.progress import Progress
@@ -35,20 +40,43 @@ def a_target(folder: Path, *build: tuple[str, ...]) -> TargetSpec:
     )
 
 
+def own_builds_left() -> list[MarkedProcess]:
+    """What still runs of this process's builds once the deadline has passed; others may build at the same time."""
+    deadline_s = time.monotonic() + LEFT_DEADLINE_S
+    while left := [p for p in marked_processes() if p.run_id == BUILD_RUN_ID and p.owner == Owner.current()]:
+        if time.monotonic() > deadline_s:
+            break
+        time.sleep(0.05)
+    return left
+
+
+def test_a_build_of_the_worker_that_is_cut_off_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cargo, compiler = tmp_path / "cargo", tmp_path / "pid of a child"
+    cargo.write_text(f"#!/bin/sh\nsleep 3600 &\necho $! >'{compiler}'\nwait\n")
+    cargo.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(DeadlineError), deadline("the build", 2.0):
+        build_native(tmp_path, Progress(Console(file=io.StringIO())))
+    assert all_gone({int(compiler.read_text())})
+
+
 def test_a_build_that_does_not_end_is_skipped_and_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(building, "_BUILD_DEADLINE_S", 1.0)
-    slow, quick = a_target(tmp_path, ("sleep", "3600")), a_target(tmp_path, ("true",))
-    quick = quick.model_copy(update={"name": "quick"})
+    slow, quick, broken = (a_target(tmp_path, build) for build in (("sleep", "3600"), ("true",), ("false",)))
+    quick, broken = (t.model_copy(update={"name": n}) for t, n in ((quick, "quick"), (broken, "broken")))
     out = io.StringIO()
     built, skipped = building.prepare(
-        [slow, quick], ProcessDriver(tmp_path / "builds"), Progress(Console(file=out, width=500))
+        [slow, quick, broken], ProcessDriver(tmp_path / "builds"), Progress(Console(file=out, width=500))
     )
     assert list(built) == ["quick"]
-    assert skipped == {"slow": "the build of slow did not end within 1 s"}
+    assert skipped["slow"] == "the build of slow did not end within 1 s"
+    assert skipped["broken"].startswith("the build command `false` exited with code 1")
     assert "slow is skipped" in out.getvalue()
-    assert left_of(BUILD_RUN_ID) == []
+    assert own_builds_left() == []
 
 
 def a_trial(tmp_path: Path) -> Trial:
