@@ -63,6 +63,11 @@ bench-full: setup ## the whole protocol: five rounds, all windows
 nightly: setup ## the guard: this checkout against the accepted revision (BASE=REV for another)
 	@$(HARNESS) gate $(if $(BASE),--base $(BASE)) $(if $(TARGETS),--target $(TARGETS)) --driver $(DRIVER) $(ARGS)
 
+.PHONY: trend
+trend: setup ## since which night is a figure another one? results/trend.html and a table
+	@$(HARNESS) report --index results >&2
+	@$(HARNESS) trend $(if $(TARGETS),--target $(TARGETS)) $(ARGS)
+
 .PHONY: bench-accuracy
 bench-accuracy: setup worker ## the load generator against known delays, in full; needs two cores
 	@$(HARNESS) calibrate

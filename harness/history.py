@@ -1,7 +1,7 @@
 """What earlier runs measured, kept for ever: results/history/, one append-only file for what may be compared.
 
-A line is one run's row. Valid rows of complete runs only, never those of a quick look or of a blind twin, and no
-figure that the generator bounded.
+A line is one run's row, or one target's head of a night of the guard. Valid ones of complete runs only, never those
+of a quick look or of a blind twin, and no figure that the generator bounded.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from harness.ledger import Ledger
 from harness.model import JsonObject
 from harness.report.model import Row, ScenarioSummary, Summary
+from harness.stats.interval import estimate
 
 _HASH_DIGITS = 10
 _KERNEL = re.compile(r"\d+\.\d+")
@@ -31,7 +32,36 @@ def history_lines(document: Mapping[str, Any], summary: Summary) -> list[tuple[s
             figures = _figures(scenario, row)
             if row.valid and not row.twin and figures:
                 key = comparability(document, scenario.name, row.target)
-                lines.append((file_name(key), _line(document, summary, key, figures)))
+                line = {
+                    **_origin(document, "bench", row.target),
+                    "revision": summary.revision,
+                    "revision_clean": summary.revision_clean,
+                    "key": key,
+                    "figures": figures,
+                }
+                lines.append((file_name(key), {"run": summary.run, **line}))
+    return lines
+
+
+def night_lines(document: Mapping[str, Any], night: Mapping[str, Any]) -> list[tuple[str, JsonObject]]:
+    """The same of a night of the guard: what head was measured as. `document`: its run.json, `night`: its gate.json."""
+    if night["status"] != "complete":
+        return []
+    (scenario,) = document["scenarios"]
+    lines = []
+    for target in night["targets"]:
+        figures = {k: f for m in target["metrics"] for k, f in [_night_figure(m)] if f is not None}
+        if target["enough"] and figures:
+            key = comparability(document, scenario, target["target"])
+            line = {
+                **_origin(document, "gate", f"{target['target']}~head"),
+                "revision": night["head"]["revision"],
+                "revision_clean": night["head"]["clean"],
+                "base_revision": night["base"]["revision"],
+                "key": key,
+                "figures": figures,
+            }
+            lines.append((file_name(key), {"run": night["run"], **line}))
     return lines
 
 
@@ -50,6 +80,7 @@ def comparability(document: Mapping[str, Any], scenario: str, target: str) -> Js
     """What must be the same for figures of two nights to be one series; all else may have changed them."""
     manifest, placement = document["manifest"], document["placement"]
     return {
+        "kind": document.get("kind", "bench"),
         "scenario": scenario,
         "scenario_sha256": _digest(document["scenarios"][scenario]),
         "target": target,
@@ -66,8 +97,10 @@ def comparability(document: Mapping[str, Any], scenario: str, target: str) -> Js
 
 
 def file_name(key: JsonObject) -> str:
-    """`routing-4kb.go.process.0123456789.jsonl`: what people look for, and a hash of the whole key."""
-    return f"{key['scenario']}.{key['target']}.{key['driver']}.{_digest(key)[:_HASH_DIGITS]}.jsonl"
+    """`bench.routing-4kb.go.process.0123456789.jsonl`: what people look for, and a hash of the whole key."""
+    return (
+        f"{key['kind']}.{key['scenario']}.{key['target']}.{key['driver']}.{_digest(key)[:_HASH_DIGITS]}.jsonl"
+    )
 
 
 def _kernel(release: str | None) -> str | None:
@@ -76,18 +109,14 @@ def _kernel(release: str | None) -> str | None:
     return found[0] if found else release
 
 
-def _line(document: Mapping[str, Any], summary: Summary, key: JsonObject, figures: JsonObject) -> JsonObject:
-    target = document["targets"].get(key["target"], {})
+def _origin(document: Mapping[str, Any], kind: str, target: str) -> JsonObject:
+    """Where a line comes from: when, and from which sources and tools."""
+    built = document["targets"].get(target, {})
     return {
-        "kind": "bench",
-        "run": summary.run,
-        "unix_ns": summary.created_unix_ns,
-        "revision": summary.revision,
-        "revision_clean": summary.revision_clean,
-        "content_hash": target.get("content_hash"),
-        "toolchains": {t["command"]: t["version"] for t in target.get("toolchains", ())},
-        "key": key,
-        "figures": figures,
+        "kind": kind,
+        "unix_ns": document["created_unix_ns"],
+        "content_hash": built.get("content_hash"),
+        "toolchains": {t["command"]: t["version"] for t in built.get("toolchains", ())},
     }
 
 
@@ -97,7 +126,11 @@ def _figures(scenario: ScenarioSummary, row: Row) -> JsonObject:
         figure = row.figures[name]
         if column.headline and column.ranked and figure.centre is not None and not figure.at_least:
             found[name] = {
+                "metric": column.metric,
+                "title": column.title,
+                "window": column.window,
                 "unit": column.unit,
+                "display": column.display,
                 "better": column.better,
                 "centre": figure.centre,
                 "low": figure.low,
@@ -105,6 +138,24 @@ def _figures(scenario: ScenarioSummary, row: Row) -> JsonObject:
                 "trials": list(figure.trials),
             }
     return found
+
+
+def _night_figure(metric: Mapping[str, Any]) -> tuple[str, JsonObject | None]:
+    """(key as in a bench, figure); None without a pair that has it."""
+    trials = [pair["head"] for pair in (*metric["pairs"], *metric["further"])]
+    key = f"{metric['window']}/{metric['metric']}" if metric["window"] else metric["metric"]
+    if not trials:
+        return key, None
+    found = estimate(trials)
+    return key, {
+        **{name: metric[name] for name in ("metric", "title", "window", "unit", "display", "better")},
+        "centre": found.centre,
+        "low": found.low,
+        "high": found.high,
+        "trials": trials,
+        "ratio_to_base": metric["ratio"],
+        "verdict": metric["word"],
+    }
 
 
 def _digest(value: Any) -> str:

@@ -62,12 +62,13 @@ def killed_again_and_again(
 ) -> tuple[list[Kill], Harness]:
     """Kills the run so often, at random moments of up to `longest_s` after its start; the last sitting ends by itself.
 
+    The first kill may fall into the calibration, the others come after it: no trial would ever be reached else.
     Fewer kills when the run is complete before.
     """
     done: list[Kill] = []
     harness = start(*arguments)
     while len(done) < kills:
-        if not _wait_for_run(harness):
+        if not _wait_for_run(harness, calibrated=bool(done)):
             break
         after_s = random.uniform(0.0, longest_s)
         if not _runs_for(harness, after_s):
@@ -89,12 +90,18 @@ def killed_again_and_again(
     return done, harness
 
 
-def _wait_for_run(harness: Harness) -> bool:
+def _wait_for_run(harness: Harness, *, calibrated: bool) -> bool:
+    """Until the run has begun, or is calibrated even; False when it ends before."""
     while harness.process.poll() is None:
-        if "results in" in harness.output:
+        if "results in" in harness.output and (not calibrated or _is_calibrated(harness.run_folder())):
             return True
         time.sleep(_LOOK_ROUND_S)
     return False
+
+
+def _is_calibrated(run: Path) -> bool:
+    entries = Journal.of(RunFolder(run)).ledger.read().entries
+    return any(entry["event"] == "calibrated" for entry in entries)
 
 
 def _resumed(harness: Harness, run: Path, times: int) -> bool:

@@ -19,6 +19,7 @@ _COMMANDS = (
     check.targets,
     look.report,
     look.compare,
+    look.trend,
     look.audit,
     measure.calibrate,
     check.doctor,

@@ -66,6 +66,7 @@ def gate(
     from harness.gate.accept import advance as advanced
     from harness.gate.session import GateOptions, estimate_text
     from harness.gate.sources import find_side, resolve, working_tree
+    from harness.history import append, night_lines
     from harness.report.night import print_night, write_night
     from harness.report.outputs import write_all
 
@@ -102,6 +103,9 @@ def gate(
         if night["targets"]:
             write_all(run)
             write_night(run)
+    if not quick:
+        for text in append(results / "history", night_lines(run.read_run(), night)):
+            err.print(f"[yellow]![/yellow] {text}", highlight=False)
     print_night(out, night)
     add_step_summary(run.path / "gate.md")
     if advance:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.ending import give, out
-from harness.cli.options import RESULTS, CompareFormat, Format
+from harness.cli.ending import err, give, out
+from harness.cli.options import RESULTS, CompareFormat, Format, TrendFormat, split
 from harness.errors import ExitCode, UsageError
 
 
@@ -19,7 +19,7 @@ def report(
         Path | None, typer.Option("--output", "-o", help="file (default: standard output)")
     ] = None,
     index: Annotated[
-        Path | None, typer.Option("--index", help="write index.html of all runs in this folder instead")
+        Path | None, typer.Option("--index", help="write index.html and trend.html of this folder instead")
     ] = None,
 ) -> None:
     """Show a run again from its saved results; measures nothing."""
@@ -54,6 +54,28 @@ def compare(
     if len(runs) < 2:
         raise UsageError("compare needs two runs at least: harness compare results/BASE results/OTHER")
     give(render_versus(compared([open_run(r) for r in runs], force=force), format.value, out), output)
+
+
+def trend(
+    target: Annotated[
+        list[str] | None, typer.Option("--target", "-t", help="of these alone; several, or with commas")
+    ] = None,
+    scenario: Annotated[list[str] | None, typer.Option("--scenario", help="the same of scenarios")] = None,
+    format: Annotated[TrendFormat, typer.Option("--format", "-f", help="what to write")] = TrendFormat.table,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="file (default: standard output)")
+    ] = None,
+    history: Annotated[Path, typer.Option(help="folder of history")] = RESULTS / "history",
+) -> None:
+    """Since which night is a figure another one, by how much, between which revisions? From results/history/."""
+    from harness.report.outputs import render_trend, trend_of
+
+    if not history.is_dir() and history != RESULTS / "history":
+        raise UsageError(f"--history {history}: no such folder")
+    found = trend_of(history, split(target), split(scenario))
+    for text in found.dropped:
+        err.print(f"[yellow]![/yellow] {text}", highlight=False)
+    give(render_trend(found, format.value, out), output)
 
 
 def audit(

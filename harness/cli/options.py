@@ -44,6 +44,12 @@ class Format(StrEnum):
     junit = "junit"
 
 
+class TrendFormat(StrEnum):
+    table = "table"
+    md = "md"
+    json = "json"
+
+
 class CompareFormat(StrEnum):
     table = "table"
     md = "md"

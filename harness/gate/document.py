@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness import MEASUREMENT, __version__
 from harness.bench_setup import Tools
 from harness.drivers.base import Artifact
 from harness.errors import ExitCode
@@ -151,6 +152,11 @@ def run_document(night: Night, built: Built, argv: Sequence[str], status: str) -
         "created_unix_ns": built.created_unix_ns,
         "status": status,
         "command": list(argv),
+        "harness": {
+            "version": __version__,
+            "measurement": MEASUREMENT,
+            "content_hash": tools.harness_hash,
+        },
         "quick": False,
         "full": False,
         "driver": tools.driver_name,

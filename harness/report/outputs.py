@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.errors import HarnessError, StoreError
+from harness.errors import HarnessError, StoreError, UsageError
 from harness.model import JsonObject
-from harness.report import terminal, versus_text, wording
+from harness.report import terminal, trend_text, versus_text, wording
 from harness.report.html import Page, index_page, make_page, versus_page
 from harness.report.index import Listed, page_link
 from harness.report.junit import to_junit
@@ -20,6 +20,9 @@ from harness.report.metrics import Record
 from harness.report.model import Summary, from_json, to_json
 from harness.report.summary import summarise
 from harness.report.tidy_csv import to_csv
+from harness.report.trend import chosen, read_trend
+from harness.report.trend_model import Trend
+from harness.report.trend_page import trend_page
 from harness.report.versus import RunRead, compare_runs
 from harness.report.versus_model import Versus
 from harness.store import RunFolder, open_run, read_json, write_atomically
@@ -109,14 +112,43 @@ def render_versus(versus: Versus, format: str, console: Console) -> str | None:
     return versus_text.versus_markdown(versus) if format == "md" else versus_page(versus)
 
 
+def trend_of(history: Path, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> Trend:
+    """The trend of those named (none: of all). Raises UsageError for a name without history, StoreError."""
+    trend = read_trend(history)
+    for wanted, known, what in (
+        (targets, {s.target for s in trend.series}, "target"),
+        (scenarios, {s.scenario for s in trend.series}, "scenario"),
+    ):
+        for name in wanted:
+            if trend.series and name not in known:
+                raise UsageError(
+                    f"no night of {what} {name!r} in {history}; there are: {', '.join(sorted(known))}"
+                )
+    return chosen(trend, targets, scenarios)
+
+
+def render_trend(trend: Trend, format: str, console: Console) -> str | None:
+    """The text of one format (table, md, json); a table is printed to the console, and gives None."""
+    if format == "table":
+        trend_text.print_trend(console, trend)
+        return None
+    if format == "md":
+        return trend_text.trend_markdown(trend)
+    return json.dumps(trend_text.trend_json(trend), indent=1, ensure_ascii=False) + "\n"
+
+
 def write_index(results: Path) -> Path:
-    """Writes `index.html` of all runs in the folder; runs that cannot be read are named in it. Raises StoreError."""
+    """Writes `index.html` of all runs in the folder, and `trend.html` of its history, which it links to.
+
+    Runs that cannot be read are named in it. Raises StoreError.
+    """
     listed, unread = [], []
     for folder in sorted(p.parent for p in results.glob("*/run.json") if not p.parent.is_symlink()):
         try:
             listed.append(Listed(_summary_of(folder), page_link(folder, results)))
         except (HarnessError, KeyError, TypeError) as error:
             unread.append(f"{folder.name}: {error or type(error).__name__}")
+    write_atomically(results / "trend.html", trend_page(read_trend(results / "history")))
     path = results / "index.html"
     write_atomically(path, index_page(listed, unread))
     return path

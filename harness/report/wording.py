@@ -134,6 +134,16 @@ def effect_text(effect: Effect) -> str:
     return f"{change} ({interval}), {word}"
 
 
+def change_word(column: Column, ratio: float) -> str:
+    """`slower`, `faster`, `more`, `less`; of a figure that has no better way `changed`."""
+    if column.better is None:
+        return "changed"
+    is_worse = (ratio > 1) == (column.better == "lower")
+    if _is_cost(column):
+        return "more" if is_worse else "less"
+    return "slower" if is_worse else "faster"
+
+
 def _is_cost(column: Column) -> bool:
     """What is more of a cost is called more, not slower."""
     return column.unit == "bytes" or column.metric == "cpu_ns_per_request"

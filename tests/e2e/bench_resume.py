@@ -27,8 +27,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
-    parser.add_argument("--targets", default="go,rust-axum")
-    parser.add_argument("--longest-s", type=float, default=20.0, help="latest moment of a kill")
+    parser.add_argument("--targets", default="go")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--longest-s", type=float, default=30.0, help="latest moment of a kill")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-resume-") as name:
         folder = Path(name)
@@ -45,8 +46,8 @@ def main() -> int:
                 )
             return Harness(process, log, folder / "results")
 
-        rounds = str(max(2, options.kills // 2))
-        bench = ("bench", "smoke", "--driver", "process", "--target", options.targets, "--rounds", rounds)
+        which = ("--target", options.targets, "--rounds", str(options.rounds))
+        bench = ("bench", "smoke", "--driver", "process", *which)
         kills, harness = killed_again_and_again(
             start, bench, options.kills, random.Random(options.seed), options.longest_s
         )

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from report.made import FOUR, Making
+from gate.made import CPU, METRICS, RULES, night, pairs
+from report.made import FOUR, PLACEMENT, Making
 
-from harness.history import append, comparability, file_name, history_lines
+from harness.catalogue import find_scenario, find_target
+from harness.drivers.base import Artifact
+from harness.gate.document import Built, night_document, run_document
+from harness.gate.judge import night_word, verdicts
+from harness.gate.model import TargetNight
+from harness.history import append, comparability, file_name, history_lines, night_lines
 from harness.ledger import Ledger
 from harness.report.outputs import read
 from harness.store import RunFolder
@@ -54,6 +61,64 @@ def test_a_run_that_is_not_whole_leaves_nothing(tiny_run: RunFolder, status: str
 def test_a_quick_look_leaves_nothing(tiny_run: RunFolder) -> None:
     shown = read(tiny_run)
     assert history_lines(shown.document, replace(shown.summary, stamp="quick look")) == []
+
+
+def a_night(targets: Sequence[TargetNight]) -> list[tuple[str, Any]]:
+    """The lines of a night, by the documents that a gate writes."""
+    made = night(targets)
+    tools: Any = SimpleNamespace(
+        driver_name="process",
+        driver_note=None,
+        engine="native",
+        engine_note=None,
+        workers=1,
+        placement=PLACEMENT,
+        manifest=lambda _: {
+            "cpu_model": "x",
+            "architecture": "x86_64",
+            "cpus_online": [0, 1],
+            "kernel": "6.12.1",
+        },
+        harness_hash="0",
+    )
+    sides = [
+        {t.target: Artifact(find_target("go"), f"hash of {side}") for t in targets}
+        for side in ("base", "head")
+    ]
+    built = Built(5, tools, tools.manifest({}), find_scenario("gate"), *sides)
+    word = night_word(judged := verdicts(made.targets, METRICS, RULES, RULES.levels[0]))
+    document = json.loads(json.dumps(run_document(made, built, [], "complete")))
+    return night_lines(document, night_document("2026-11-25T01-02-03Z-abcd", made, judged, word, "complete"))
+
+
+def test_a_night_of_the_guard_leaves_what_head_was_measured_as() -> None:
+    measured = pairs(7, {CPU.name: 0.2})
+    ((name, line),) = a_night([TargetNight("go", measured)])
+    assert name.startswith("gate.gate.go.process.")
+    assert (line["kind"], line["run"], line["unix_ns"]) == ("gate", "2026-11-25T01-02-03Z-abcd", 5)
+    assert line["content_hash"] == "hash of head"
+    assert (line["revision"], line["base_revision"]) == (night().head.revision, night().base.revision)
+    figure = line["figures"]["rate-1000/cpu_ns_per_request"]
+    assert figure["trials"] == [p.head[CPU.name] for p in measured]
+    assert figure["low"] < figure["centre"] < figure["high"]
+    assert figure["centre"] == pytest.approx(120_000, rel=0.02)
+    assert figure["ratio_to_base"] == pytest.approx(1.2, rel=0.02)
+    assert set(line["figures"]) == {"rate-1000/cpu_ns_per_request", "peak/throughput_rps", "rate-1000/p99_ns"}
+
+
+def test_a_target_with_too_few_pairs_and_a_night_that_was_interrupted_leave_nothing() -> None:
+    few, enough = TargetNight("bun", pairs(3)), TargetNight("go", pairs(6))
+    assert [line["key"]["target"] for _, line in a_night([few, enough])] == ["go"]
+    assert night_lines({}, {"status": "interrupted", "targets": [{"enough": True}]}) == []
+
+
+def test_nights_of_the_guard_and_benches_share_no_file(tiny_run: RunFolder) -> None:
+    document = tiny_run.read_run()
+    kinds = [
+        file_name(comparability({**document, "kind": k}, "routing-4kb", "go")) for k in ("bench", "gate")
+    ]
+    assert kinds[0] != kinds[1]
+    assert kinds[0] == file_name(comparability(document, "routing-4kb", "go"))
 
 
 @pytest.mark.parametrize(

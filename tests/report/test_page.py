@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from report.made import Making, many
+from report.nights import scattered, series_key, write_nights
 
 from harness.report.model import Summary
 from harness.report.outputs import compare, render_versus, write_all, write_index
@@ -85,6 +86,17 @@ def index(making: Callable[[Making], RunFolder], tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
+def trend(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A change, a new series of few nights, and a target whose name is long."""
+    results = tmp_path_factory.mktemp("trend")
+    for target in ("go", "java-webflux+a-variant-with-a-long-name"):
+        write_nights(results / "history", series_key(target), scattered({0: 172e3, 12: 182e3}, 24))
+    write_nights(results / "history", series_key(kernel="6.13"), scattered({0: 182e3}, 3), first=24)
+    write_index(results)
+    return results / "trend.html"
+
+
+@pytest.fixture(scope="module")
 def versus(making: Callable[[Making], RunFolder], tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = [
         making(
@@ -99,7 +111,7 @@ def versus(making: Callable[[Making], RunFolder], tmp_path_factory: pytest.TempP
     return path
 
 
-PAGES = ("report", "index", "versus")
+PAGES = ("report", "index", "versus", "trend")
 
 
 @pytest.fixture(params=PAGES)
@@ -150,6 +162,28 @@ def test_dark_and_light_differ_by_the_system_and_by_the_button(
     assert light != dark
     page.click("#theme")
     assert ground() == light
+
+
+def test_the_index_leads_to_the_trend_and_back(index: Path, watched: Callable[..., Watched]) -> None:
+    page = watched().open(index)
+    page.click("text=Since when is a figure another one?")
+    assert page.inner_text("h1") == "Trend"
+    page.click("text=All runs")
+    assert page.inner_text("h1") == "All runs"
+
+
+def test_pictures_of_the_trend_turn_dark_with_the_page(trend: Path, watched: Callable[..., Watched]) -> None:
+    page = watched().open(trend)
+    colours = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        colours.append(
+            page.evaluate(
+                "[...document.querySelectorAll('figure svg path')].map((p) => getComputedStyle(p).stroke)"
+            )
+        )
+    assert colours[0]
+    assert set(colours[0]) - {"none"} and not (set(colours[0]) & set(colours[1])) - {"none"}
 
 
 # --- tables ----------------------------------------------------------------------------------------------------
