@@ -141,7 +141,7 @@ test-worker: check-worker worker-windows ## the native worker: its own tests, an
 
 .PHONY: worker-windows
 worker-windows: .venv/.ready-dev
-	@if command -v cargo >/dev/null; then cd worker; ../$(BIN)/pytest -q --numprocesses 2 tests; fi
+	@if command -v cargo >/dev/null; then cd worker; ../$(BIN)/pytest -q tests; fi
 
 .PHONY: test-targets
 test-targets: .venv/.ready-dev kit ## each target's own tests over the shared cases
