@@ -10,6 +10,7 @@ from harness.figures import Counts, histogram_of
 from harness.load.plan import LoadPlan
 from harness.load.result import Recording, disagreements
 from harness.model import JsonObject
+from harness.probes.link import LinkUse
 from harness.probes.usage import Usage
 from harness.stats import checks
 from harness.stats.checks import Finding
@@ -26,7 +27,8 @@ class WindowFacts:
     `headline` is the kind of request whose latency is shown; `expected_workers` those that took part;
     `answered_by_target` the service's own count of answers (None: it keeps none); `counted_by_locust` what Locust's
     own statistics hold (None: not known); `second_core_gain_ratio` by how much the generator's last core raised a
-    closed window's throughput (None: not tried).
+    closed window's throughput (None: not tried); `link` what went over the network interface to the target (None: the
+    load stayed on this machine).
     """
 
     plan: LoadPlan
@@ -43,6 +45,7 @@ class WindowFacts:
     host_network: bool
     headline: str
     second_core_gain_ratio: float | None = None
+    link: LinkUse | None = None
 
 
 def findings(facts: WindowFacts) -> list[JsonObject]:
@@ -75,6 +78,7 @@ def _always(facts: WindowFacts) -> Iterator[Finding]:
     if facts.usage is not None:
         yield checks.throttling(facts.usage.throttled_ns)
         yield checks.steal(facts.usage.steal_ratio)
+    yield _network(facts)
 
 
 def _open_only(facts: WindowFacts) -> Iterator[Finding]:
@@ -113,6 +117,13 @@ def _counted_in_system(facts: WindowFacts) -> float | None:
     if not known_ns or len(known_ns) < len(facts.expected_workers):
         return None
     return sum(known_ns) / (facts.plan.duration_s * NS_PER_S)
+
+
+def _network(facts: WindowFacts) -> Finding:
+    link = facts.link
+    if link is None:
+        return checks.nic(None, None, facts.plan.duration_s, None)
+    return checks.nic(link.received_bytes, link.sent_bytes, facts.plan.duration_s, link.bits_per_s)
 
 
 def _tcp_rises(facts: WindowFacts) -> Mapping[str, int] | None:

@@ -27,6 +27,7 @@ from harness.load.pool import PoolBuilder
 from harness.load.result import Recording, read_reports
 from harness.load.supervise import LoadGenerator, native
 from harness.null_server import NullServer
+from harness.probes.link import LinkMeter, interface_to
 from harness.probes.placement import GENERATOR_NICE, LOWEST_NICE
 from harness.trials.sampling import Sampler, sampling
 from harness.units import NS_PER_S
@@ -84,6 +85,8 @@ class Scene:
             if trouble is not None and not over.wait(after_s):
                 trouble()
 
+        interface = interface_to(self.host, self.server.port)
+        meter = LinkMeter(interface) if interface else None
         maker = threading.Thread(target=make_trouble)
         maker.start()
         try:
@@ -92,6 +95,7 @@ class Scene:
             over.set()
             begun.set()
             maker.join()
+        link = meter.use() if meter else None
         end_unix_ns = result.start_unix_ns + int(plan.duration_s * NS_PER_S)
         records = read_reports(result.reports)
         facts = WindowFacts(
@@ -108,6 +112,7 @@ class Scene:
             generator_shares_core=True,
             host_network=self.host_network,
             headline=figures.ALL_KINDS,
+            link=link,
         )
         return Seen(findings(facts), records)
 

@@ -152,7 +152,9 @@ def nic(
 ) -> Finding:
     """The busier direction of the interface, of its line speed."""
     if received_bytes is None or sent_bytes is None:
-        return _unknown("network interface", "ratio", "no interface took part or none was watched")
+        return _unknown(
+            "network interface", "ratio", "the load stayed on this machine, no interface took part"
+        )
     if not bits_per_s:
         return _unknown("network interface", "ratio", "the interface does not tell its speed")
     used = max(received_bytes, sent_bytes) * 8 / duration_s / bits_per_s

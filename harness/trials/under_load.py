@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.drivers.base import RunningTarget
+from harness.errors import ProbeError
 from harness.live import LiveWindow
 from harness.load.plan import LoadPlan, Mode, wakefulness
 from harness.load.supervise import LoadGenerator, LoadResult, Progress
 from harness.model import Window
+from harness.probes.link import LinkMeter, LinkUse, interface_to
 from harness.traffic import contract_pool, own_pool, prime
 from harness.trials.stages import info
 from harness.trials.trial import Trial
@@ -27,8 +29,9 @@ _RPS_PER_THREAD = 40_000
 class Offered:
     """One window as it was offered; its records lie in `folder`, still undecoded.
 
-    `answered`: how many answers the service itself counted meanwhile, None where it does not count. `a_core_less`:
-    the same closed window with a core less for the generator, where it was in doubt whose limit the throughput is.
+    `answered`: how many answers the service itself counted meanwhile, None where it does not count. `link`: what went
+    over the network interface, None where none took part. `a_core_less`: the same closed window with a core less
+    for the generator, where it was in doubt whose limit the throughput is.
     """
 
     window: Window
@@ -38,6 +41,7 @@ class Offered:
     folder: Path
     answered: int | None
     end_unix_ns: int
+    link: LinkUse | None = None
     a_core_less: Offered | None = None
 
     @property
@@ -54,7 +58,10 @@ class Offered:
 
 @dataclass(frozen=True)
 class UnderLoad:
-    """What the windows of one trial have in common. `pool` is None when a Locust file makes the requests."""
+    """What the windows of one trial have in common.
+
+    `pool` is None when a Locust file makes the requests; `interface` when the service is on this machine.
+    """
 
     trial: Trial
     running: RunningTarget
@@ -62,6 +69,7 @@ class UnderLoad:
     pool: Path | None
     check_every: int
     marker: str | None = None
+    interface: str | None = None
 
     def plan(self, window: Window, connections: int, threads: int | None = None) -> LoadPlan:
         """The window as the load generator understands it. The seed differs from round to round.
@@ -120,12 +128,14 @@ class UnderLoad:
             )
 
         before = _answered(self.running)
+        meter = LinkMeter(self.interface) if self.interface else None
         with self.watched(folder_name, plan, folder):
             result = self.generator.offer(plan, folder, on_progress or tell)
         end_unix_ns = result.start_unix_ns + round(plan.duration_s * NS_PER_S)
+        link = meter.use() if meter else None
         after = _answered(self.running)
         answered = after - before if before is not None and after is not None else None
-        return Offered(window, connections, plan, result, folder, answered, end_unix_ns)
+        return Offered(window, connections, plan, result, folder, answered, end_unix_ns, link)
 
     @contextmanager
     def watched(self, name: str, plan: LoadPlan, folder: Path) -> Iterator[None]:
@@ -141,13 +151,14 @@ class UnderLoad:
 def under_load(trial: Trial, running: RunningTarget, marker: str | None = None) -> UnderLoad:
     """Makes the trial's requests ready. Raises ConformanceError when a message is not answered as it should be."""
     generator = trial.bench.generator()
+    interface = _interface(trial, running)
     if trial.bench.locustfile:
-        return UnderLoad(trial, running, generator, None, 0, marker)
+        return UnderLoad(trial, running, generator, None, 0, marker, interface)
     scenario = trial.planned.case.scenario
     path = trial.files / "requests.msgpack"
     if scenario.request is not None:
         own_pool(running.host, running.port, scenario, scenario.request).write(path)
-        return UnderLoad(trial, running, generator, path, 0, marker)
+        return UnderLoad(trial, running, generator, path, 0, marker, interface)
     trial.tell("one answer to each message, checked")
     primed = prime(running.host, running.port, trial.bench.kit, scenario)
     if primed.varies:
@@ -159,7 +170,15 @@ def under_load(trial: Trial, running: RunningTarget, marker: str | None = None) 
         running.host, running.port, trial.bench.kit, scenario, primed.answers, trial.bench.seed
     )
     pool.write(path)
-    return UnderLoad(trial, running, generator, path, primed.check_every, marker)
+    return UnderLoad(trial, running, generator, path, primed.check_every, marker, interface)
+
+
+def _interface(trial: Trial, running: RunningTarget) -> str | None:
+    try:
+        return interface_to(running.host, running.port)
+    except ProbeError as error:
+        trial.note(f"the load on the network was not judged: {error}")
+        return None
 
 
 def _answered(running: RunningTarget) -> int | None:

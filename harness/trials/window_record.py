@@ -44,6 +44,7 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
         host_network=trial.record["start"]["network_mode"] == "host",
         headline=headline,
         second_core_gain_ratio=offered.second_core_gain_ratio,
+        link=offered.link,
     )
     return {
         "name": offered.window.name,
@@ -107,6 +108,7 @@ def _keep_raw(offered: Offered) -> Recording:
             "problems": list(result.problems),
             "answered_by_target": offered.answered,
             "counted_by_locust": result.locust_requests,
+            "link": None if offered.link is None else asdict(offered.link),
         },
     )
     return records

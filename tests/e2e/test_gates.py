@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from scene import NULL_SERVER, SECONDS, WORKER, Setting, cpu_group, held, hogs, network_namespace, scene
+from slow_link import slow_link
 
 from harness import figures
 from harness.units import NS_PER_S
@@ -97,6 +98,23 @@ def test_a_healthy_target_in_a_network_namespace_has_no_tcp_faults(tmp_path: Pat
         with scene(tmp_path, Setting(namespace=away)) as made:
             seen = made.window()
     assert [f["ok"] for f in seen.findings if f["name"] == "TCP faults"] == [True]
+
+
+@pytest.mark.parametrize(("megabits_per_s", "is_flagged"), [(10, True), (100, False)])
+def test_a_network_interface_that_is_nearly_full_is_flagged(
+    tmp_path: Path, megabits_per_s: int, is_flagged: bool
+) -> None:
+    """300 requests a second of more than 4 KiB are about 10 Mb/s, each way."""
+    with slow_link(megabits_per_s) as away:
+        if away is None:
+            pytest.skip("no tap interface in a network namespace may be made here")
+        with scene(tmp_path, Setting(namespace=away)) as made:
+            seen = made.window(rate_rps=300.0)
+    (finding,) = (f for f in seen.findings if f["name"] == "network interface")
+    assert finding["ok"] is not is_flagged
+    sent = seen.records.histogram("response").count
+    assert sent * 4_096 * 8 / SECONDS / (megabits_per_s * 1e6) < finding["figure"]
+    assert finding["figure"] < sent * 6_000 * 8 / SECONDS / (megabits_per_s * 1e6)
 
 
 def test_a_throttled_target_is_flagged(tmp_path: Path) -> None:
