@@ -4,8 +4,25 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import locusts
 import pytest
 from rig import Master, NullServer, P, Worker, ended
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Modules that say `EVERY_LOCUST = True` meet each of the three Locusts, the others the installed one."""
+    if "locust" in metafunc.fixturenames:
+        which = locusts.WHICH if getattr(metafunc.module, "EVERY_LOCUST", False) else ("installed",)
+        metafunc.parametrize("locust", which, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def locust(request: pytest.FixtureRequest) -> locusts.Locust:
+    """The Locust whose masters a test meets."""
+    try:
+        return locusts.find(request.param)
+    except locusts.Unavailable as reason:
+        pytest.skip(f"the {request.param} Locust is not tested: {reason}")
 
 
 @pytest.fixture
@@ -23,9 +40,9 @@ def null_server(tmp_path: Path) -> Iterator[NullServer]:
 
 
 @pytest.fixture
-def master() -> Iterator[Master]:
+def master(locust: locusts.Locust) -> Iterator[Master]:
     """A master without workers."""
-    with ended(Master()) as program:
+    with ended(locust.master()) as program:
         yield program
 
 

@@ -1,8 +1,6 @@
 """Starts null servers, masters and workers, and runs windows of load: what tests and benchmarks stand on.
 
-The interpreter named by the variable LOCUST_PYTHON runs the masters (default: this one), so that one test suite
-meets old and new versions of Locust. BENCH_WORKER_BIN names the folder with the programs (default: where the build
-puts them).
+BENCH_WORKER_BIN names the folder with the programs (default: where the build puts them).
 """
 
 from __future__ import annotations
@@ -27,7 +25,6 @@ from hdrh.histogram import HdrHistogram
 
 HERE = Path(__file__).parent
 PROGRAMS = Path(os.environ.get("BENCH_WORKER_BIN", HERE.parents[1] / ".build" / "worker" / "release"))
-LOCUST_PYTHON = os.environ.get("LOCUST_PYTHON", sys.executable)
 BODY_BYTES = 4096
 
 Json = dict[str, Any]
@@ -110,10 +107,10 @@ class NullServer(Program):
 
 
 class Master(Program):
-    """An unmodified Locust master under remote control."""
+    """An unmodified master, of the Locust that `python` has, under remote control."""
 
-    def __init__(self, port: int = 0) -> None:
-        super().__init__([LOCUST_PYTHON, HERE / "mini_master.py", str(port)], "master")
+    def __init__(self, port: int = 0, python: str | Path = sys.executable) -> None:
+        super().__init__([python, HERE / "mini_master.py", str(port)], "master")
         self.seen: list[Json] = []
         self.port: int = self.wait_for("listening")["port"]
 
@@ -273,12 +270,16 @@ def load(port: int, requests: Path, **changes: Any) -> Json:
     return content | changes
 
 
-def prepare_window(master: Master, plan: Json, workers: list[str]) -> Window:
-    """Has the workers prepare a load; returns when all are ready."""
+def prepare_window(
+    master: Master, plan: Json, workers: list[str], cpus: Sequence[int] | None = None
+) -> Window:
+    """Has the workers prepare a load, each in turn on one of the CPUs; returns when all are ready."""
     window = Window()
     for index, worker in enumerate(workers):
-        share = {"index": index, "count": len(workers)}
-        master.tell(cmd="send", type="bench_load", data=plan | {"share": share}, worker=worker)
+        own: Json = {"share": {"index": index, "count": len(workers)}}
+        if cpus is not None:
+            own["cpus"] = [cpus[index % len(cpus)]]
+        master.tell(cmd="send", type="bench_load", data=plan | own, worker=worker)
     while len(window.ready) < len(workers):
         event = master.wait_for("message", 60.0)
         assert event["type"] == "bench_ready", event
@@ -306,9 +307,9 @@ def finish_window(master: Master, plan: Json, workers: list[str], window: Window
     return window
 
 
-def run_window(master: Master, plan: Json, workers: list[str]) -> Window:
+def run_window(master: Master, plan: Json, workers: list[str], cpus: Sequence[int] | None = None) -> Window:
     """A whole window."""
-    window = prepare_window(master, plan, workers)
+    window = prepare_window(master, plan, workers, cpus)
     begin_window(master, plan, workers)
     return finish_window(master, plan, workers, window)
 

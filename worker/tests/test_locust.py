@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from locusts import Locust
 from rig import (
+    HERE,
     PROGRAMS,
     Json,
     Master,
@@ -21,6 +23,8 @@ from rig import (
     pool_file,
     prepare_window,
 )
+
+EVERY_LOCUST = True
 
 
 class Start(Protocol):
@@ -51,6 +55,12 @@ def connections_of(program: Program) -> int:
             inodes.add(target[8:-1])
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(1 for row in rows if row[3] == "01" and row[9] in inodes)
+
+
+def test_the_golden_messages_are_those_of_this_locust(locust: Locust) -> None:
+    command = [locust.python, "-m", "pytest", "-q", HERE / "test_golden.py"]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, check=False, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
 
 
 def test_users_are_connections_and_follow_a_ramp(
@@ -145,9 +155,9 @@ def test_users_move_when_workers_come_and_go(null_server: NullServer, master: Ma
 
 
 def test_a_master_that_dies_takes_the_load_with_it_and_a_new_one_gets_the_worker(
-    null_server: NullServer, start: Start
+    null_server: NullServer, locust: Locust, start: Start
 ) -> None:
-    first = Master()
+    first = locust.master()
     worker = by_hand(first, null_server.port)
     start(worker)
     first.wait_for("connected")
@@ -158,7 +168,7 @@ def test_a_master_that_dies_takes_the_load_with_it_and_a_new_one_gets_the_worker
     while connections_of(worker) > 0:
         assert time.monotonic() - began_s < 6.0, "the load goes on without a master"
         time.sleep(0.05)
-    second = Master(first.port)
+    second = locust.master(first.port)
     start(second)
     second.wait_for("connected")
     second.tell(cmd="start", users=3, rate=100)
@@ -184,12 +194,12 @@ def test_a_silent_master_is_lost_and_found_again(
     master.wait_until(is_running(4))
 
 
-def test_a_worker_waits_for_its_master(tmp_path: Path, start: Start) -> None:
-    first = Master()
+def test_a_worker_waits_for_its_master(locust: Locust, start: Start) -> None:
+    first = locust.master()
     port = first.port
     first.end()
     start(Worker(port))
-    second = Master(port)
+    second = locust.master(port)
     start(second)
     assert second.wait_for("connected")["worker"] == "native"
 

@@ -21,6 +21,8 @@ from rig import (
     run_window,
 )
 
+EVERY_LOCUST = True
+
 
 class Start(Protocol):
     """Has a program ended with the test."""
