@@ -63,6 +63,7 @@ def merge(target: TargetFile, variant_name: str | None, folder: Path) -> TargetS
         tuning=target.tuning if variant.tuning is None else variant.tuning,
         test=target.test,
         pauses=variant.pauses or target.pauses,
+        newest_runtime=None if variant.process and variant.process.build else target.newest_runtime,
         warmup_hint_s=target.warmup_hint_s if variant.warmup_hint_s is None else variant.warmup_hint_s,
         folder=folder,
     )

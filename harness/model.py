@@ -138,6 +138,31 @@ class PauseLog(FileModel):
         return self
 
 
+class NewestRuntime(FileModel):
+    """How the same sources are built with the newest patch release of their runtime, or why that cannot be done.
+
+    `pinned`, `releases` and `update` are command lines that run in the target's folder (`update`: in a copy of it).
+    They may use the target's own commands and {python}; `update` and `environment` also {version}.
+    """
+
+    pinned: tuple[str, ...] = Field((), description="prints the version that is in use")
+    releases: tuple[str, ...] = Field((), description="prints the versions that there are")
+    pattern: str = Field(
+        r"(\d+\.\d+\.\d+)", description="regular expression; its first group is a release's version"
+    )
+    update: tuple[str, ...] = Field((), description="changes which version the sources ask for")
+    environment: Environment = Field(default_factory=dict, description="of the build with the new release")
+    missing_because: str | None = Field(None, description="why it cannot be done")
+
+    @model_validator(mode="after")
+    def _either(self) -> NewestRuntime:
+        if bool(self.pinned and self.releases) == bool(self.missing_because):
+            raise ValueError("give `pinned` and `releases`, or `missing_because`")
+        if self.missing_because is None and not (self.update or self.environment):
+            raise ValueError("give `update` or `environment`: nothing would change")
+        return self
+
+
 class ProcessPatch(FileModel):
     """What a variant changes of `process`; a member that is given replaces the target's own."""
 
@@ -187,6 +212,7 @@ class TargetFile(FileModel):
     environment: Environment = Field(default_factory=dict)
     tuning: tuple[Tuning, ...] = ()
     pauses: PauseLog | None = Field(None, description="pauses for garbage collection")
+    newest_runtime: NewestRuntime | None = Field(None, description="for `gate --head-runtime latest`")
     test: tuple[tuple[str, ...], ...] = Field((), description="its own tests; BENCH_KIT names the kit")
     warmup_hint_s: float = Field(3.0, ge=0, description="how long it usually warms up; only plans use it")
     download: Size | None = Field(
@@ -212,6 +238,7 @@ class TargetSpec(FileModel):
     tuning: tuple[Tuning, ...] = ()
     test: tuple[tuple[str, ...], ...] = ()
     pauses: PauseLog | None = None
+    newest_runtime: NewestRuntime | None = None
     warmup_hint_s: float = 3.0
     folder: Path
 

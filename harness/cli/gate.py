@@ -21,6 +21,8 @@ from harness.cli.options import (
     targets_named,
 )
 from harness.errors import ExitCode, UsageError
+from harness.gate_file import GateFile
+from harness.model import JsonObject
 from harness.progress import Progress
 
 gate_app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -30,16 +32,26 @@ _QUICK_PROBE_S = 4.0
 _QUICK_LOOKS = (4,)
 
 
+_RUNTIME_USE = (
+    "--head-runtime knows only `latest`, has the runtime in use as its base, and builds on this machine: "
+    "leave out --base and --driver docker"
+)
+
+
 @gate_app.callback(invoke_without_command=True)
 def gate(
     context: typer.Context,
     base: Annotated[
         str | None,
         typer.Option(
-            help="git revision, directory or image digest (default: the accepted revision in gate.yaml)"
+            help="git revision, directory or image digest (default: the accepted revision in gate.yaml, else HEAD)"
         ),
     ] = None,
     head: Annotated[str | None, typer.Option(help="the same; default: this checkout as it is")] = None,
+    head_runtime: Annotated[
+        str | None,
+        typer.Option(help="latest: head is the same sources on the newest patch release of their runtime"),
+    ] = None,
     target: Targets = None,
     scenario: Annotated[str | None, typer.Option(help="in place of gate.yaml's")] = None,
     driver: DriverOption = DriverName.auto,
@@ -64,6 +76,7 @@ def gate(
         return
     from harness.compose import BUILDS, run_gate_request
     from harness.gate.accept import advance as advanced
+    from harness.gate.runtimes import sides, upgrades
     from harness.gate.session import GateOptions, estimate_text
     from harness.gate.sources import find_side, resolve, working_tree
     from harness.history import append, night_lines
@@ -73,21 +86,31 @@ def gate(
     rules = read_gate_file(file)
     if quick:
         rules = rules.model_copy(update={"looks": _QUICK_LOOKS})
-    if base is None and rules.accepted is None:
-        raise UsageError(
-            'no revision is accepted yet: name one with --base, or `harness gate accept REV --reason "…"`'
-        )
-    sources = BUILDS / "gate"
-    before = resolve(base or (rules.accepted.revision if rules.accepted else ""), ROOT, sources)
-    now = resolve(head, ROOT, sources) if head else working_tree(ROOT)
     own = targets_named(target or list(rules.targets), None)
+    now = resolve(head, ROOT, BUILDS / "gate") if head else working_tree(ROOT)
+    if head_runtime is not None:
+        if head_runtime != "latest" or base is not None or driver is DriverName.docker:
+            raise UsageError(_RUNTIME_USE)
+        driver = DriverName.process
+        found = upgrades([find_side(now, t.id, t) for t in own], BUILDS / "gate" / "runtimes")
+        pairs = [u for u in found.upgrades if u.newest != u.pinned]
+        for line in found.left_out:
+            err.print(line, highlight=False, markup=False)
+        if not pairs:
+            code = ExitCode.DONE if found.upgrades else ExitCode.USAGE
+            finish("gate", results, code, ("no target has a newer runtime that it could be compared with",))
+        before, now = sides(pairs, now)
+        both = [(p.base, p.head) for p in pairs]
+    else:
+        before = resolve(base or _usual_base(rules), ROOT, BUILDS / "gate")
+        both = [(find_side(before, t.id, t), find_side(now, t.id, t)) for t in own]
     options = GateOptions(
         file=rules,
         scenario=find_scenario(scenario or rules.scenario),
         base=before,
         head=now,
-        base_targets=[find_side(before, t.id, t) for t in own],
-        head_targets=[find_side(now, t.id, t) for t in own],
+        base_targets=[b for b, _ in both],
+        head_targets=[h for _, h in both],
         budget_s=duration_s(budget) or rules.budget,
         seed=seed,
         probe_s=_QUICK_PROBE_S if quick else _PROBE_S,
@@ -114,6 +137,19 @@ def gate(
     finish("gate", results, ExitCode(night["exit_code"]), reasons, run.run_id)
 
 
+def _usual_base(rules: GateFile) -> str:
+    """The accepted revision; before there is one, this checkout's own commit, and what to do about that."""
+    if rules.accepted is not None:
+        return rules.accepted.revision
+    err.print(
+        "no revision is accepted yet, so base is HEAD: a checkout without changes shows how much noise there is here. "
+        'Then type: harness gate accept HEAD --reason "the first night"   (or another: --base REV)',
+        highlight=False,
+        markup=False,
+    )
+    return "HEAD"
+
+
 @gate_app.command()
 def show(
     run: Annotated[Path, typer.Argument(help="a run's folder")] = RESULTS / "latest",
@@ -130,21 +166,30 @@ def show(
 @gate_app.command()
 def rehearse(
     runs: Annotated[
-        list[Path], typer.Argument(help="nights whose sides were one artifact: gate --base HEAD")
+        list[Path],
+        typer.Argument(help="nights whose sides were one artifact (gate --base HEAD), or files of --keep"),
     ],
     nights: Annotated[int, typer.Option(min=100, max=1_000_000, help="how many to simulate")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="of the simulation")] = 1,
+    keep: Annotated[
+        Path | None, typer.Option(help="write the figures that are drawn from into this file, to be kept")
+    ] = None,
     file: Annotated[Path, typer.Option("--config", help="the rules")] = ROOT / "gate.yaml",
 ) -> None:
     """How often would the guard cry wolf or miss a change here? Simulated from real nights without one."""
     from rich.table import Table
 
-    from harness.gate.rehearsal import CURVE_PAIRS, material_of, rehearse
+    from harness.gate.rehearsal import CURVE_PAIRS, material_json, material_of, rehearse
     from harness.gate.session import rules_of
     from harness.report.night import read_night
-    from harness.store import open_run
+    from harness.store import open_run, read_json, write_json
 
-    material = material_of([read_night(open_run(run)) for run in runs])
+    given: list[JsonObject] = []
+    for run in runs:
+        given += read_json(run)["nights"] if run.is_file() else [read_night(open_run(run))]
+    material = material_of(given)
+    if keep is not None:
+        write_json(keep, material_json(given))
     found = rehearse(material, rules_of(read_gate_file(file)), nights, seed)
     listed = ", ".join(
         f"{t}: {n} trials of {len(material.sessions[t])} nights" for t, n in material.trials.items()

@@ -21,6 +21,7 @@ from harness.stats.proportion import clopper_pearson
 EFFECTS = (0.05, 0.10, 0.15, 0.25, 0.50)
 CURVE_PAIRS = (4, 6, 9, 12, 16)
 _CURVE_NIGHTS = 1_000
+_KEPT = ("metric", "better", "relevant_ratio", "pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,27 @@ def material_of(nights: Sequence[JsonObject]) -> Material:
         np.array([m["relevant_ratio"] for m in first]),
         tuple(1 if m["better"] == "lower" else -1 for m in first),
     )
+
+
+def material_json(nights: Sequence[JsonObject]) -> JsonObject:
+    """The part of these nights that is drawn from, to be kept: figures alone, nothing of machine or revisions."""
+    return {
+        "schema": 1,
+        "nights": [
+            {
+                "targets": [
+                    {
+                        "target": t["target"],
+                        "same_artifact": True,
+                        "metrics": [{key: m[key] for key in _KEPT} for m in t["metrics"]],
+                    }
+                    for t in night["targets"]
+                    if t["same_artifact"]
+                ]
+            }
+            for night in nights
+        ],
+    }
 
 
 def _session(metrics: Sequence[JsonObject]) -> Floats:

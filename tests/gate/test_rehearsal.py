@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from gate.made import CPU, METRICS, PEAK, RULES, night, pairs
 
@@ -11,7 +13,7 @@ from harness.errors import UsageError
 from harness.gate.document import night_document
 from harness.gate.judge import verdicts
 from harness.gate.model import PairFigures, TargetNight
-from harness.gate.rehearsal import CURVE_PAIRS, material_of, rehearse
+from harness.gate.rehearsal import CURVE_PAIRS, material_json, material_of, rehearse
 from harness.model import JsonObject
 
 
@@ -42,6 +44,15 @@ def test_a_metric_that_a_night_lacks_is_left_out() -> None:
 def test_nothing_to_draw_from_is_told(nights: list[JsonObject]) -> None:
     with pytest.raises(UsageError, match="gate --base HEAD"):
         material_of(nights)
+
+
+def test_what_is_kept_is_all_that_is_drawn_from() -> None:
+    nights = [saved(pairs(6)), saved(pairs(8, seed=2)), saved(pairs(9), same=False)]
+    kept = material_json(nights)
+    one, other = material_of(nights), material_of(kept["nights"])
+    assert other.metrics == one.metrics
+    assert all(np.array_equal(a, b) for a, b in zip(one.sessions["go"], other.sessions["go"], strict=True))
+    assert "0123456789abcdef" not in json.dumps(kept)
 
 
 def test_quiet_material_gives_few_alarms_and_finds_clear_changes() -> None:
