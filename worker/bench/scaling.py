@@ -62,8 +62,7 @@ class Bench:
             before_s = [worker.cpu_s() for worker in workers]
             window = run_window(master, plan, [worker.name for worker in workers], cpus)
             used_s = [worker.cpu_s() - before for worker, before in zip(workers, before_s, strict=True)]
-            locust = master.totals()
-        check_counts(window, locust, server.histogram().get_total_count())
+            check_counts(window, master.totals(), server.histogram().get_total_count())
         completed = window.total("completed")
         return Figures(completed / plan["duration_s"], completed / sum(used_s), completed)
 
