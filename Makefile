@@ -9,6 +9,7 @@ PYTHON ?= $(firstword $(foreach v,python3.13 python3.12 python3.11 python3,$(if 
 BIN := .venv/bin
 HARNESS := $(BIN)/harness
 KIT := .build/kit
+SCRIPTS := .build/scripts
 
 # What a user may set: TARGETS=go,rust-axum  SCENARIOS="routing-4kb memory"  DRIVER=process  ARGS="--rounds 5"
 TARGETS ?=
@@ -115,13 +116,25 @@ test: .venv/.ready-dev ## lint, unit tests, each target's own tests, the real th
 	@$(MAKE) --no-print-directory worker-windows test-unit test-e2e
 
 .PHONY: lint
-lint: .venv/.ready-dev ## style and types
+lint: .venv/.ready-dev scripts ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/report/test_scripts.py
+
+.PHONY: scripts
+scripts: ## the pinned compiler that checks the types of the report's scripts (needs npm)
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(SCRIPTS)/.ready; \
+	else echo "no npm: the types of the report's scripts are not checked (apt-get install npm)" >&2; fi
+
+$(SCRIPTS)/.ready: tests/report/scripts/package-lock.json
+	@mkdir -p $(SCRIPTS)
+	@cp tests/report/scripts/package.json tests/report/scripts/package-lock.json $(SCRIPTS)
+	@npm --prefix $(SCRIPTS) ci --no-audit --no-fund --silent
+	@touch $@
 
 .PHONY: test-unit
-test-unit: .venv/.ready-dev ## tests of the harness
+test-unit: .venv/.ready-dev scripts ## tests of the harness
 	@$(BIN)/pytest -q -m "not e2e"
 
 .PHONY: worker

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.report.model import Row, ScenarioSummary, Summary
-from harness.report.numbers import figure_text
+from harness.report.numbers import MISSING, figure_text
 
 Verdict = Literal["held", "did not hold", "cannot tell", "not measured", "not testable here"]
 MANY_CORES = 4
@@ -44,6 +44,16 @@ class Claims:
     workload: str
     rows: tuple[ClaimedRow, ...]
     claims: tuple[Claim, ...]
+
+    @property
+    def beside(self) -> tuple[Claim, ...]:
+        """Those with a figure of this run beside them."""
+        return tuple(c for c in self.claims if c.measured != MISSING)
+
+    @property
+    def alone(self) -> tuple[Claim, ...]:
+        """Those about which this run says nothing."""
+        return tuple(c for c in self.claims if c.measured == MISSING)
 
 
 @dataclass(frozen=True)

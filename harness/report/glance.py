@@ -41,12 +41,14 @@ class Card:
 
 def glance(scenario: ScenarioSummary, looks: Mapping[str, Look]) -> tuple[Card, ...]:
     """A card for each figure that decides; none of a figure that no row has."""
-    found = (_card(scenario, title, column, looks) for title, column in _columns(scenario))
+    found = (_card(scenario, title, column, looks) for title, column in deciding(scenario))
     return tuple(card for card in found if card is not None)[:_CARDS]
 
 
-def _columns(scenario: ScenarioSummary) -> Iterator[tuple[str, Column]]:
-    """Of a load its capacity (the peak where none was searched) and what it costs; else what stands for the rest."""
+def deciding(scenario: ScenarioSummary) -> Iterator[tuple[str, Column]]:
+    """(title, column) of a load's capacity (the peak where none was searched) and what it costs; else of what stands
+    for the rest.
+    """
     if scenario.kind != "load":
         for column in scenario.columns.values():
             if column.headline and column.ranked:

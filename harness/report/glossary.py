@@ -43,6 +43,15 @@ def parse_glossary(markdown: str) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+def sections(entries: Sequence[Entry], without: Sequence[str] = ()) -> list[tuple[str, list[Entry]]]:
+    """The definitions under the heads of their sections, some of which may be left out."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.section not in without:
+            found.setdefault(entry.section, []).append(entry)
+    return list(found.items())
+
+
 def find(entries: Sequence[Entry], name: str) -> Entry | None:
     """The definition of a term, whatever its case."""
     wanted = name.lower()
@@ -54,4 +63,6 @@ def _key(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("`", "").replace("**", "").strip()
+    """A sentence of its own, whatever followed it in its line."""
+    plain = text.replace("`", "").replace("**", "").strip().rstrip(";")
+    return plain if plain.endswith(".") else f"{plain}."

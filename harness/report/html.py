@@ -19,7 +19,7 @@ from harness.report.charts.material import Material
 from harness.report.claims import claimed_order, judge_claims, read_published
 from harness.report.constraints import constraint_data
 from harness.report.glance import glance
-from harness.report.glossary import find, read_glossary
+from harness.report.glossary import find, read_glossary, sections
 from harness.report.index import Listed, index_context
 from harness.report.metrics import Record
 from harness.report.model import Summary
@@ -28,6 +28,7 @@ from harness.report.palette import Look, looks
 from harness.report.rows import choose_trials
 from harness.report.templating import render_page
 from harness.report.trust import gather
+from harness.report.versus_marks import mark_of, reach_of
 from harness.report.versus_model import Effect, Versus
 
 PRESETS = (
@@ -76,7 +77,6 @@ def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary
         fields=FIELDS,
         scenarios=scenarios,
         glance=glance(summary.scenarios[0], chosen_looks) if summary.scenarios else (),
-        reloads=[{"target": t, "text": text} for t, text in wording.reloads(summary)],
         claims=judge_claims(published, summary) if published else None,
         trust=gather(trials),
         calibration=calibration,
@@ -84,7 +84,7 @@ def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary
         command=shlex.join(summary.command) or "harness bench",
         manifest=page.manifest_facts(run["manifest"]),
         targets=page.target_facts(run["targets"], summary),
-        entries=entries,
+        sections=sections(entries, without=("The nightly guard",)),
         glossary=lambda name: find(entries, name),
     )
     return Page(html, tuple(p for found in drawn.values() for p in found))
@@ -92,8 +92,11 @@ def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary
 
 def versus_page(versus: Versus) -> str:
     """The page of a comparison of runs."""
+    chosen_looks = looks({e.target for e in versus.effects}, claimed_order(read_published()))
+    reach = reach_of(versus.effects)
     scenarios = [
-        {"name": name, "effects": [_effect(e, versus) for e in versus.of(name)]} for name in versus.scenarios
+        {"name": name, "effects": [_effect(e, versus, chosen_looks, reach) for e in versus.of(name)]}
+        for name in versus.scenarios
     ]
     return render_page(
         "versus.html",
@@ -110,14 +113,18 @@ def versus_page(versus: Versus) -> str:
         ],
         unlike=[{"text": versus_text.unlike_text(u), "grave": u.grave} for u in versus.unlike],
         scenarios=scenarios,
+        counts=versus_text.counts_text(versus),
+        reach=f"{reach:.2g}",
     )
 
 
-def _effect(effect: Effect, versus: Versus) -> dict[str, Any]:
+def _effect(effect: Effect, versus: Versus, chosen_looks: Mapping[str, Look], reach: float) -> dict[str, Any]:
     found = effect.comparison
     kinds = {"faster": "meets", "slower": "fails", "same": "", "cannot tell": ""}
     return {
         "cells": versus_text.cells(effect, versus),
+        "slot": chosen_looks[effect.target].slot,
+        "mark": mark_of(effect, reach),
         "ratio": "" if found is None else repr(found.ratio),
         "ratio_text": "–" if found is None else ratio_text(found.ratio),
         "kind": kinds[found.verdict] if found else "",
@@ -164,7 +171,7 @@ def _scenario(
         "name": scenario.name,
         "question": scenario.question,
         "overview": tables.overview(),
-        "panels": [tables.panel(p) for p in scenario.panels],
+        "panels": [tables.panel(p) for p in scenario.panels] if len(scenario.panels) > 1 else [],
         "ruler": wording.ruler_text(scenario),
         "verdicts": wording.best_texts(scenario),
         "remarks": page.remarks(scenario),

@@ -9,7 +9,7 @@ from typing import Any
 from harness.report import wording
 from harness.report.glossary import Entry, find
 from harness.report.model import Column, Figure, Panel, Row, ScenarioSummary, Summary
-from harness.report.numbers import figure_text, interval_text, percent_text
+from harness.report.numbers import figure_text, interval_text, percent_text, spread_text
 from harness.report.palette import Look
 
 _TERMS = {
@@ -23,6 +23,8 @@ _TERMS = {
     "spikes": "spike",
     "jitter": "jitter",
     "errors": "error",
+    "hot reload": "hot reload",
+    "valid": "invalid",
     "ready": "time to ready",
     "idle": "memory idle",
     "loaded": "loaded",
@@ -85,6 +87,19 @@ class Table:
     heads: tuple[Head, ...]
     rows: tuple[TableRow, ...]
 
+    @property
+    def ruled(self) -> bool:
+        """Whether the last row says what the blind twins differ by."""
+        return bool(self.rows) and self.rows[-1].kind == "ruler"
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """`ends`: intervals by both ends, else as ±. `reload`: how a target takes up a changed routing table."""
+
+    ends: bool
+    reload: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:
@@ -95,12 +110,13 @@ class Tables:
     entries: Sequence[Entry]
 
     def panel(self, panel: Panel) -> Table:
-        """All columns of one panel."""
-        return self._table(panel.title, panel.note, [("", panel.columns)])
+        """All columns of one panel, each figure with the ends of its interval."""
+        return self._table(panel.title, panel.note, [("", panel.columns)], _Show(ends=True))
 
     def overview(self) -> Table:
         """The columns that decide, of all panels; closed and open load under heads of their own."""
         panels = self.scenario.panels
+        show = _Show(ends=False, reload=any(p.kind == "service" for p in panels))
         groups: list[tuple[str, Sequence[str]]] = [
             *((p.name, [f"{p.name}/capacity_rps"]) for p in panels if p.kind == "capacity"),
             *((f"{p.name} (closed)", [f"{p.name}/throughput_rps"]) for p in panels if p.kind == "closed"),
@@ -110,38 +126,54 @@ class Tables:
             groups.append((f"{reference.name} (open)", [c for c in reference.columns if c not in skipped]))
         for panel in panels:
             if panel.kind == "service":
-                memory = ["idle_rss_bytes", "loaded_rss_bytes", "peak_rss_bytes", "jitter_ratio"]
+                memory = ["idle_rss_bytes", "loaded_rss_bytes", "peak_rss_bytes"]
                 groups += [("memory", memory), ("start", ["ready_ns"])]
             elif panel.kind in ("cold-start", "memory", "reload"):
                 groups.append((panel.title, panel.columns))
-        return self._table("overview", "", groups)
+        return self._table("overview", panels[0].note if len(panels) == 1 else "", groups, show)
 
-    def _table(self, title: str, note: str, groups: Sequence[tuple[str, Sequence[str]]]) -> Table:
+    def _table(
+        self, title: str, note: str, groups: Sequence[tuple[str, Sequence[str]]], show: _Show
+    ) -> Table:
         starts = {columns[0] for _, columns in groups[1:] if columns}
         keys = [key for _, columns in groups for key in columns]
         columns = [self.scenario.columns[key] for key in keys]
         heads = [self._head(c, starts) for c in columns]
-        heads += [Head("payload", "", None, "first text"), Head("valid", "trials", None)]
-        rows = [self._row(row, columns, starts) for row in self.scenario.rows]
+        words = [*(["hot reload"] if show.reload else []), "payload"]
+        heads += [self._words_head(word, first=word == words[0]) for word in words]
+        heads.append(Head("valid", "trials", self._term("valid")))
+        rows = [self._row(row, columns, starts, show) for row in self.scenario.rows]
         if self.scenario.ruler_ratio:
-            rows.append(self._ruler(columns, starts))
+            rows.append(self._ruler(columns, starts, len(words) + 1))
         named = len(groups) > 1
-        shown = (*(Group(name, len(cs)) for name, cs in groups), Group("", 2)) if named else ()
+        shown = (*(Group(name, len(cs)) for name, cs in groups), Group("", len(words) + 1)) if named else ()
         return Table(f"{self.scenario.name}, {title}", title, note, shown, tuple(heads), tuple(rows))
 
     def _head(self, column: Column, starts: set[str]) -> Head:
-        entry = find(self.entries, _TERMS.get(column.title, column.title))
         kind = "first" if column.key in starts else ""
-        return Head(column.title, column.display, entry.key if entry else None, kind)
+        return Head(column.title, column.display, self._term(column.title), kind)
 
-    def _row(self, row: Row, columns: Sequence[Column], starts: set[str]) -> TableRow:
-        cells = [_cell(row.figures[c.key], c, first=c.key in starts) for c in columns]
-        cells.append(Cell(row.facts.get("payload", "–"), None, kind="first text"))
+    def _words_head(self, title: str, *, first: bool) -> Head:
+        return Head(title, "", self._term(title), "first text" if first else "text")
+
+    def _term(self, title: str) -> str | None:
+        """The anchor of what a column's title means."""
+        entry = find(self.entries, _TERMS.get(title, title))
+        return entry.key if entry else None
+
+    def _row(self, row: Row, columns: Sequence[Column], starts: set[str], show: _Show) -> TableRow:
+        cells = [_cell(row.figures[c.key], c, first=c.key in starts, ends=show.ends) for c in columns]
+        if show.reload:
+            how = row.facts.get("reload", "–").partition(":")[0]
+            cells.append(Cell(how, None, kind="first text short"))
+        cells.append(
+            Cell(row.facts.get("payload", "–"), None, kind="text short" if show.reload else "first text")
+        )
         cells.append(Cell(wording.valid_text(row), str(row.trials_valid)))
         kind = " ".join(word for word, on in (("twin", row.twin), ("invalid", not row.valid)) if on)
         return TableRow(wording.target_text(row), self.looks[row.target].slot, kind, row.twin, tuple(cells))
 
-    def _ruler(self, columns: Sequence[Column], starts: set[str]) -> TableRow:
+    def _ruler(self, columns: Sequence[Column], starts: set[str], empty: int) -> TableRow:
         """By how much the twins differ: no difference smaller than this is one."""
         ratios = [self.scenario.ruler_ratio.get(c.key) for c in columns]
         cells = [
@@ -150,7 +182,7 @@ class Tables:
         ]
         twin = next(r for r in self.scenario.rows if r.twin)
         slot = self.looks[twin.target].slot
-        return TableRow("noise (twins differ)", slot, "ruler", True, (*cells, Cell("", None), Cell("", None)))
+        return TableRow("noise of twins", slot, "ruler", True, (*cells, *[Cell("", None)] * empty))
 
 
 def reference_panel(panels: Sequence[Panel]) -> Panel | None:
@@ -159,27 +191,36 @@ def reference_panel(panels: Sequence[Panel]) -> Panel | None:
     return found[-1] if found else None
 
 
-def _cell(figure: Figure, column: Column, *, first: bool) -> Cell:
+def _cell(figure: Figure, column: Column, *, first: bool, ends: bool) -> Cell:
     kind = " ".join(word for word, on in (("first", first), ("best", figure.best)) if on)
     return Cell(
         text=figure_text(figure, column.display),
         sort="" if figure.centre is None else repr(figure.centre),
-        interval=interval_text(figure, column.display),
+        interval=interval_text(figure, column.display) if ends else spread_text(figure),
         why=figure.missing,
         kind=kind,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
-    text: str
-    bad: bool
+class Remarks:
+    """What stands below a table: (target, why its row is not valid), (target, what to know of it),
+    (columns, why their figures are missing: each reason with whom it is about)."""
+
+    invalid: tuple[tuple[str, str], ...]
+    notes: tuple[tuple[str, str], ...]
+    missing: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def remarks(scenario: ScenarioSummary) -> list[Remark]:
-    """Invalid rows and other things to know, then why figures are missing."""
-    found = [Remark(f"{t}: {text}", text.startswith("invalid")) for t, text in wording.row_remarks(scenario)]
-    return found + [Remark(f"– {c}: {why}", False) for c, why in wording.missing_remarks(scenario)]
+def remarks(scenario: ScenarioSummary) -> Remarks:
+    missing: dict[str, list[str]] = {}
+    for columns, why in wording.missing_remarks(scenario):
+        missing.setdefault(columns, []).append(why)
+    return Remarks(
+        invalid=tuple(wording.invalid_texts(scenario)),
+        notes=tuple((wording.target_text(row), note) for row in scenario.rows for note in row.notes),
+        missing=tuple((columns, tuple(reasons)) for columns, reasons in missing.items()),
+    )
 
 
 def promises(scenario: ScenarioSummary) -> list[dict[str, str]]:

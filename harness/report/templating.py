@@ -19,9 +19,15 @@ def render_page(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(**context, **_static())
 
 
+def sentence(text: str) -> str:
+    """With a large letter in front, but for a name (`rate-1000: …`), and a full stop where nothing else ends it."""
+    named = text.partition(" ")[0].endswith(":")
+    return (text if named else text[:1].upper() + text[1:]) + ("" if text.endswith((".", "!", "?")) else ".")
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -29,6 +35,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["sentence"] = sentence
+    return environment
 
 
 def _static() -> dict[str, Markup]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from rich.text import Text
 
 from harness.model import JsonObject
 from harness.report import wording
+from harness.report.glance import deciding
 from harness.report.model import Column, Panel, Row, ScenarioSummary, Summary, from_json
 from harness.report.numbers import figure_text, spread_text
 
 WIDTH = 100
+_HEAD_LETTERS = 12
 
 
 def print_summary(console: Console, summary: JsonObject, paths: Mapping[str, Path]) -> None:
@@ -36,11 +39,14 @@ def print_tables(console: Console, summary: Summary) -> None:
         _scenario(console, scenario)
     _line(console, "")
     for text in wording.reload_texts(summary):
-        _line(console, text, style="dim")
+        _remark(console, text, indent="")
     for name, why in summary.skipped.items():
-        _line(console, f"skipped {name}: {wording.gist(why)}", style="yellow")
+        _remark(console, f"skipped {name}: {wording.gist(why)}", style="yellow", indent="")
     for note in summary.notes:
-        _line(console, f"note: {note}", style="dim")
+        _remark(console, f"note: {note}", indent="")
+    if summary.scenarios:
+        console.print()
+        console.print(_at_a_glance(summary.scenarios[0]), width=WIDTH)
 
 
 def _scenario(console: Console, scenario: ScenarioSummary) -> None:
@@ -51,13 +57,13 @@ def _scenario(console: Console, scenario: ScenarioSummary) -> None:
         console.print(_promises(scenario), width=WIDTH)
     ruler = wording.ruler_text(scenario)
     if ruler:
-        _line(console, f"  noise: {ruler}", style="dim")
+        _remark(console, f"noise: {ruler}")
     for text in wording.best_texts(scenario):
-        _line(console, f"  {text}", style="dim")
+        _remark(console, text)
     for target, text in wording.row_remarks(scenario):
-        _line(console, f"  {target}: {text}", style="yellow" if text.startswith("invalid") else "dim")
+        _remark(console, f"{target}: {text}", style="yellow" if text.startswith("invalid") else "dim")
     for column, reason in wording.missing_remarks(scenario):
-        _line(console, f"  – {column}: {reason}", style="dim")
+        _remark(console, f"– {column}: {reason}")
 
 
 def _panel(scenario: ScenarioSummary, panel: Panel) -> Table:
@@ -78,6 +84,30 @@ def _panel(scenario: ScenarioSummary, panel: Panel) -> Table:
             cells += [Text(row.facts.get("payload", "–")), Text(wording.valid_text(row))]
         style = "dim" if not row.valid or row.twin else ""
         table.add_row(Text(wording.target_text(row)), *cells, style=style)
+    return table
+
+
+def _at_a_glance(scenario: ScenarioSummary) -> Table:
+    """The few figures that decide, last, where they are seen first."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title=f"At a glance: {scenario.name}",
+        title_justify="left",
+    )
+    table.title_style = "bold"
+    table.add_column("target", no_wrap=True, overflow="ellipsis", max_width=24, vertical="bottom")
+    columns = list(deciding(scenario))
+    for title, column in columns:
+        unit = "" if column.display == "/s" else column.display
+        head = "\n".join([*textwrap.wrap(title, _HEAD_LETTERS), unit])
+        table.add_column(head, justify="right", no_wrap=True, vertical="bottom")
+    table.add_column("valid\ntrials", no_wrap=True, vertical="bottom")
+    for row in scenario.rows:
+        cells = [_cell(row, column) for _, column in columns]
+        style = "dim" if not row.valid or row.twin else ""
+        table.add_row(Text(wording.target_text(row)), *cells, Text(wording.valid_text(row)), style=style)
     return table
 
 
@@ -106,6 +136,14 @@ def _promises(scenario: ScenarioSummary) -> Table:
         style = {True: "", False: "red", None: "dim"}[promise.met]
         table.add_row(*(Text(c) for c in cells), style=style)
     return table
+
+
+def _remark(console: Console, text: str, style: str = "dim", indent: str = "  ") -> None:
+    """What is longer than a line goes on a little further in."""
+    for line in textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
+    ):
+        _line(console, line, style)
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

@@ -11,6 +11,9 @@ from harness.report.numbers import significant
 from harness.report.wording import gist
 from harness.units import NS_PER_US
 
+_Where = tuple[str, str, str, str]
+"""Scenario, window, target, check."""
+
 SHOWN_UNITS = {"ratio": (100.0, " %"), "ns": (1 / NS_PER_US, " µs"), "rps": (1.0, "/s"), "count": (1.0, "")}
 
 
@@ -31,6 +34,19 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Overall:
+    """One check over all trials of all targets; `where` the worst figure was found."""
+
+    name: str
+    passed: int
+    failed: int
+    unjudged: int
+    worst: str
+    limit: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrialLine:
     """One trial: where its raw files lie, what became of it."""
 
@@ -48,6 +64,7 @@ class TrialLine:
 class Trust:
     """All checks, all trials, and counts over them."""
 
+    overall: tuple[Overall, ...]
     checks: tuple[Check, ...]
     trials: tuple[TrialLine, ...]
     passed: int
@@ -62,7 +79,7 @@ class Trust:
 
 def gather(trials: Sequence[Record]) -> Trust:
     """Over all trials, valid or not."""
-    found: dict[tuple[str, str, str, str], list[Mapping[str, Any]]] = {}
+    found: dict[_Where, list[Mapping[str, Any]]] = {}
     for trial in trials:
         case = trial["case"]
         target = f"{case['target']} (twin)" if case["twin"] else case["target"]
@@ -74,6 +91,7 @@ def gather(trials: Sequence[Record]) -> Trust:
                 )
     checks = tuple(_check(key, findings) for key, findings in found.items())
     return Trust(
+        overall=_overall(found),
         checks=checks,
         trials=tuple(_line(t) for t in trials),
         passed=sum(c.passed for c in checks),
@@ -83,28 +101,43 @@ def gather(trials: Sequence[Record]) -> Trust:
     )
 
 
-def _check(key: tuple[str, str, str, str], findings: Sequence[Mapping[str, Any]]) -> Check:
-    """The worst: a failed one before others, and of these the one furthest towards its limit."""
+def _overall(found: Mapping[_Where, Sequence[Mapping[str, Any]]]) -> tuple[Overall, ...]:
+    """A line for each check, those that failed first."""
+    lines = []
+    for name in dict.fromkeys(where[3] for where in found):
+        placed = [
+            (where, finding) for where, findings in found.items() if where[3] == name for finding in findings
+        ]
+        (scenario, window, target, _), worst = max(placed, key=lambda one: _badness(name, one[1]))
+        place = str(worst["text"]) if worst["ok"] is None else f"{target} in {scenario}, {window}"
+        lines.append(Overall(name, *_counts([finding for _, finding in placed]), *_worst(worst), place))
+    return tuple(sorted(lines, key=lambda line: -line.failed))
+
+
+def _check(key: _Where, findings: Sequence[Mapping[str, Any]]) -> Check:
     scenario, window, target, name = key
+    worst = max(findings, key=lambda finding: _badness(name, finding))
+    return Check(scenario, window, target, name, *_counts(findings), *_worst(worst), str(worst["text"]))
 
-    def badness(finding: Mapping[str, Any]) -> tuple[int, float]:
-        rank = {False: 2, True: 1, None: 0}[finding["ok"]]
-        figure = finding["figure"] or 0.0
-        return rank, -figure if name in ("offered rate", "peak") else figure
 
-    worst = max(findings, key=badness)
-    return Check(
-        scenario=scenario,
-        window=window,
-        target=target,
-        name=name,
-        passed=sum(f["ok"] is True for f in findings),
-        failed=sum(f["ok"] is False for f in findings),
-        unjudged=sum(f["ok"] is None for f in findings),
-        worst=_figure(worst["figure"], worst["unit"]),
-        limit=_figure(worst["limit"], worst["unit"]),
-        text=str(worst["text"]),
-    )
+def _badness(name: str, finding: Mapping[str, Any]) -> tuple[int, float]:
+    """A failed one is worse than others, and of these the one furthest towards its limit."""
+    rank = {False: 2, True: 1, None: 0}[finding["ok"]]
+    figure, limit = finding["figure"] or 0.0, finding["limit"] or 0.0
+    if name in ("offered rate", "peak"):
+        return rank, -figure
+    return rank, figure / limit if limit else figure
+
+
+def _counts(findings: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
+    """(passed, failed, not judged)."""
+    passed, failed, unjudged = (sum(f["ok"] is ok for f in findings) for ok in (True, False, None))
+    return passed, failed, unjudged
+
+
+def _worst(finding: Mapping[str, Any]) -> tuple[str, str]:
+    """(figure, limit)."""
+    return _figure(finding["figure"], finding["unit"]), _figure(finding["limit"], finding["unit"])
 
 
 def _figure(value: float | None, unit: str) -> str:

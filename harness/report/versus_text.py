@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -27,6 +29,7 @@ def print_versus(console: Console, versus: Versus) -> None:
         _line(console, unlike_text(difference), "yellow" if difference.grave else "dim")
     for scenario in versus.scenarios:
         console.print(_table(versus, scenario), width=100)
+    _line(console, counts_text(versus), "bold")
 
 
 def _table(versus: Versus, scenario: str) -> Table:
@@ -52,6 +55,7 @@ def versus_markdown(versus: Versus) -> str:
     for caution in cautions(versus):
         parts += ["", f"> **{escaped(caution)}**"]
     parts += bullets([unlike_text(u) for u in versus.unlike])
+    parts += ["", counts_text(versus)]
     for scenario in versus.scenarios:
         rows = [[escaped(c) for c in cells(e, versus)] for e in versus.of(scenario)]
         parts += ["", f"### {escaped(scenario)}", "", *table(HEADS, rows, left={0, 1, 4})]
@@ -69,6 +73,20 @@ def cells(effect: Effect, versus: Versus) -> tuple[str, str, str, str, str]:
     )
     target = f"{effect.target} in {effect.run}" if several else effect.target
     return target, wording.column_text(column), first, other, wording.effect_text(effect)
+
+
+def counts_text(versus: Versus) -> str:
+    """`Of 24 figures 2 are worse, 1 is better, 9 are the same; of 12 nothing can be told.`"""
+    verdicts = Counter(e.comparison.verdict if e.comparison else "cannot tell" for e in versus.effects)
+    told = [
+        f"{count} {'is' if count == 1 else 'are'} {word}"
+        for verdict, word in (("slower", "worse"), ("faster", "better"), ("same", "the same"))
+        if (count := verdicts[verdict])
+    ]
+    unknown = verdicts["cannot tell"]
+    parts = [", ".join(told)] if told else []
+    parts += [f"of {unknown} nothing can be told"] if unknown else []
+    return f"Of {len(versus.effects)} figures {'; '.join(parts)}."
 
 
 def cautions(versus: Versus) -> list[str]:

@@ -58,12 +58,20 @@ def cautions(summary: Summary) -> list[str]:
     return [text for text in (summary.stamp, summary.sharing_note) if text]
 
 
+def invalid_texts(scenario: ScenarioSummary) -> list[tuple[str, str]]:
+    """(target, why its row is not valid)."""
+    return [
+        (target_text(r), "; ".join(gist(reason) for reason in r.reasons)) for r in scenario.rows if r.reasons
+    ]
+
+
 def row_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
     """(target, sentence): why rows are invalid, and what to know of the others."""
+    reasons = dict(invalid_texts(scenario))
     found = []
     for row in scenario.rows:
-        if row.reasons:
-            found.append((target_text(row), f"invalid: {'; '.join(gist(reason) for reason in row.reasons)}"))
+        if why := reasons.get(target_text(row)):
+            found.append((target_text(row), f"invalid: {why}"))
         found += [(target_text(row), note) for note in row.notes]
     return found
 
@@ -86,14 +94,14 @@ def missing_remarks(scenario: ScenarioSummary) -> list[tuple[str, str]]:
 
 
 def _columns_text(columns: Sequence[Column], scenario: ScenarioSummary) -> str:
-    """Names the columns; a window that lacks them all by its own name."""
+    """Names the columns; a panel that lacks them all by its own name."""
+    keys = {c.key for c in columns}
     parts = []
-    for window in dict.fromkeys(c.window for c in columns):
-        lacking = [c for c in columns if c.window == window]
-        whole = window is not None and len(lacking) == sum(
-            c.window == window for c in scenario.columns.values()
-        )
-        parts += [f"all of {window}"] if whole else [column_text(c) for c in lacking]
+    for panel in scenario.panels:
+        lacking = [key for key in panel.columns if key in keys]
+        whole = len(lacking) == len(panel.columns)
+        name = f"all of {panel.name}" if scenario.columns[panel.columns[0]].window else panel.title.lower()
+        parts += [name] if whole else [column_text(scenario.columns[key]) for key in lacking]
     return ", ".join(parts)
 
 
@@ -110,8 +118,8 @@ def ruler_text(scenario: ScenarioSummary) -> str | None:
 
 
 def column_text(column: Column) -> str:
-    """`P99 of rate-1000`, `loaded`."""
-    return f"{column.title} of {column.window}" if column.window else column.title
+    """`P99 of rate-1000`, `capacity`, `loaded`."""
+    return f"{column.title} of {column.window}" if column.window not in (None, column.title) else column.title
 
 
 def verdict_text(column: Column, comparison: Comparison) -> str:
@@ -190,4 +198,8 @@ def reloads(summary: Summary) -> list[tuple[str, str]]:
 
 
 def reload_texts(summary: Summary) -> list[str]:
-    return [f"hot reload of {target}: {how}" for target, how in reloads(summary)]
+    """Those that do it alike share a sentence."""
+    alike: dict[str, list[str]] = {}
+    for target, how in reloads(summary):
+        alike.setdefault(how, []).append(target)
+    return [f"hot reload of {', '.join(targets)}: {how}" for how, targets in alike.items()]

@@ -155,6 +155,11 @@ function short(value) {
   return value >= 1000 ? count(value) : String(Number(value.toPrecision(3)));
 }
 
+/** In a column: three digits that count, so that figures align. @param {number} value */
+function aligned(value) {
+  return value >= 1000 ? count(value) : value.toPrecision(3);
+}
+
 (() => {
   const source = document.getElementById("constraint-data");
   const form = document.getElementById("limits");
@@ -164,6 +169,13 @@ function short(value) {
   /** @param {string} name */
   const input = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
   const names = /** @type {const} */ (["rate", "p99", "memory", "cores"]);
+  const presets = [...form.querySelectorAll("button[data-limits]")];
+
+  /** Are these the preset's limits? @param {Element} preset @param {Limits} limits */
+  function is(preset, limits) {
+    const own = new URLSearchParams(preset.getAttribute("data-limits") ?? "");
+    return names.every((name) => Number(own.get(name)) === limits[name]);
+  }
 
   /** @returns {Limits | null} */
   function read() {
@@ -190,6 +202,7 @@ function short(value) {
     const place = document.getElementById("answer");
     const body = document.getElementById("judged");
     if (!place || !body) return;
+    for (const preset of presets) preset.setAttribute("aria-pressed", String(limits !== null && is(preset, limits)));
     if (!limits) {
       place.textContent = "Give a figure above 0 for each limit.";
       body.replaceChildren();
@@ -197,11 +210,18 @@ function short(value) {
     }
     const judged = judge(data, limits);
     place.textContent = sentence(judged, limits);
-    body.replaceChildren(...judged.map((j) => line(j)));
+    body.replaceChildren(...judged.map((j) => line(j, limits)));
+    body.closest("table")?.classList.toggle("bare", judged.every((j) => !noted(j)));
   }
 
   /** @param {Judged} j */
-  function line(j) {
+  function noted(j) {
+    const estimate = j.estimated && j.target.valid ? ["throughput is a linear estimate, not measured"] : [];
+    return [...j.notes, ...estimate].join("; ");
+  }
+
+  /** @param {Judged} j @param {Limits} limits */
+  function line(j, limits) {
     const row = document.createElement("tr");
     if (!j.target.valid) row.className = "invalid";
     const head = document.createElement("th");
@@ -212,15 +232,26 @@ function short(value) {
     head.append(swatch, j.target.id);
     const word = !j.target.valid ? "invalid" : j.meets ? "meets" : j.meets === null ? "cannot tell" : "fails";
     row.append(head, cell(word, j.meets ? "text meets" : j.meets === false ? "text fails" : "text"));
-    row.append(cell(j.headroom === null ? "–" : `${j.target.capacity?.at_least ? "≥ " : ""}${short(j.headroom)} ×`));
-    row.append(cell(j.p99_ms === null ? "–" : short(j.p99_ms)));
-    row.append(cell(j.target.peak_bytes.centre === null ? "–" : short(j.target.peak_bytes.centre / 2 ** 20)));
-    row.append(cell(j.coresUsed === null ? "–" : short(j.coresUsed)));
-    row.append(cell(j.cores100k === null ? "–" : short(j.cores100k)));
-    row.append(cell(j.gb100k === null ? "–" : short(j.gb100k)));
-    const notes = [...j.notes, ...(j.estimated && j.target.valid ? ["throughput is a linear estimate, not measured"] : [])];
-    row.append(cell(notes.join("; "), "text"));
+    row.append(cell(j.headroom === null ? "–" : `${j.target.capacity?.at_least ? "≥ " : ""}${aligned(j.headroom)} ×`));
+    const peak = j.target.peak_bytes.centre;
+    row.append(share(j.p99_ms, limits.p99), share(peak === null ? null : peak / 2 ** 20, limits.memory));
+    row.append(share(j.coresUsed, limits.cores));
+    row.append(cell(j.cores100k === null ? "–" : aligned(j.cores100k)));
+    row.append(cell(j.gb100k === null ? "–" : aligned(j.gb100k)));
+    row.append(cell(noted(j), "text"));
     return row;
+  }
+
+  /** A figure, and how much of its limit it takes. @param {number | null} value @param {number} limit */
+  function share(value, limit) {
+    if (value === null) return cell("–");
+    const made = cell(aligned(value));
+    const of = document.createElement("span");
+    of.className = "interval";
+    const percent = (100 * value) / limit;
+    of.textContent = `${percent < 0.1 ? "< 0.1" : percent < 10 ? percent.toPrecision(2) : count(percent)} % of limit`;
+    made.append(of);
+    return made;
   }
 
   /** @param {string} text @param {string} [kind] */
@@ -231,21 +262,21 @@ function short(value) {
     return made;
   }
 
-  function share() {
+  function keep() {
     const limits = read();
     if (limits) history.replaceState(null, "", `#${names.map((n) => `${n}=${limits[n]}`).join("&")}`);
   }
 
   form.addEventListener("input", () => {
     answer();
-    share();
+    keep();
   });
   form.addEventListener("submit", (event) => event.preventDefault());
-  for (const preset of form.querySelectorAll("button[data-limits]")) {
+  for (const preset of presets) {
     preset.addEventListener("click", () => {
-      fill(new URLSearchParams(/** @type {HTMLElement} */ (preset).dataset.limits));
+      fill(new URLSearchParams(preset.getAttribute("data-limits") ?? ""));
       answer();
-      share();
+      keep();
     });
   }
   addEventListener("hashchange", () => {
