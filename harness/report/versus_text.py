@@ -77,7 +77,9 @@ def cells(effect: Effect, versus: Versus) -> tuple[str, str, str, str, str]:
 
 def counts_text(versus: Versus) -> str:
     """`Of 24 figures 2 are worse, 1 is better, 9 are the same; of 12 nothing can be told.`"""
-    verdicts = Counter(e.comparison.verdict if e.comparison else "cannot tell" for e in versus.effects)
+    verdicts: Counter[str] = Counter(
+        e.comparison.verdict if e.comparison else "cannot tell" for e in versus.effects
+    )
     told = [
         f"{count} {'is' if count == 1 else 'are'} {word}"
         for verdict, word in (("slower", "worse"), ("faster", "better"), ("same", "the same"))
