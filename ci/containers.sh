@@ -40,7 +40,7 @@ step "the docker driver's tests, on an engine of this host"
 
 step "the docker driver's tests, on an engine reached by TCP"
 eval "$(ci/engine.sh start remote)"
-DOCKER_HOST=$here docker save python:3.11-slim-bookworm | docker load --quiet
+DOCKER_HOST=$here docker save debian:bookworm-slim python:3.11-slim-bookworm | docker load --quiet
 .venv/bin/pytest -q -m docker tests/drivers
 ci/engine.sh stop remote
 export DOCKER_HOST=$here

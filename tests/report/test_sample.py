@@ -32,7 +32,7 @@ def test_the_sample_is_whole_and_names_no_path(own_copy: RunFolder, project: Pat
     assert {p: p.read_bytes() for p in own_copy.path.rglob("*") if p.is_file()} == before, "results stay"
     sample = project / "docs" / "sample"
     html = (sample / "report.html").read_text(encoding="utf-8")
-    assert "a log lies in ./load, and another in ~" in html
+    assert "log lies in ./load, and another in ~" in html
     for path in (p for p in sample.rglob("*") if p.suffix in (".html", ".json", ".md", ".csv")):
         assert str(own_copy.path) not in path.read_text(encoding="utf-8")
     links = re.findall(r'href="((?!#|data:)[^"]+)"', html)
