@@ -114,6 +114,7 @@ def versus_page(versus: Versus) -> str:
         unlike=[{"text": versus_text.unlike_text(u), "grave": u.grave} for u in versus.unlike],
         scenarios=scenarios,
         counts=versus_text.counts_text(versus),
+        told=any(e.comparison for e in versus.effects),
         reach=f"{reach:.2g}",
     )
 
@@ -124,6 +125,7 @@ def _effect(effect: Effect, versus: Versus, chosen_looks: Mapping[str, Look], re
     return {
         "cells": versus_text.cells(effect, versus),
         "slot": chosen_looks[effect.target].slot,
+        "told": found is not None,
         "mark": mark_of(effect, reach),
         "ratio": "" if found is None else repr(found.ratio),
         "ratio_text": "–" if found is None else ratio_text(found.ratio),

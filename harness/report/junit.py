@@ -26,10 +26,10 @@ def to_junit(summary: Summary) -> str:
 
 def _notes(suite: ET.Element, summary: Summary) -> None:
     """What stands on every output, here as properties of the suite."""
-    if not summary.notes:
+    if not (notes := [*wording.cautions(summary), *summary.notes]):
         return
     properties = ET.SubElement(suite, "properties")
-    for note in summary.notes:
+    for note in notes:
         ET.SubElement(properties, "property", name="note", value=note)
 
 

@@ -8,6 +8,9 @@ from harness.report.model import Display, Figure
 from harness.units import BYTES_PER_GIB, BYTES_PER_MIB, NS_PER_MS, NS_PER_US
 
 MISSING = "–"
+_MOST_TIMES = 10
+_BOUNDLESS = f"×÷>{_MOST_TIMES}"
+"""What stands for an interval so wide that its ends would only look like figures."""
 
 _SCALE: dict[Display, float] = {
     "/s": 1.0,
@@ -35,6 +38,12 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{max(0, places)}f}"
 
 
+def limit_text(value: float) -> str:
+    """A limit is set, not measured: `0.1`, not `0.100`."""
+    text = significant(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def value_text(value: float | None, display: Display) -> str:
     """Without its unit, which stands in the column's head."""
     if value is None:
@@ -56,17 +65,23 @@ def figure_text(figure: Figure, display: Display) -> str:
 
 
 def interval_text(figure: Figure, display: Display) -> str:
-    """`12,100–12,500`; empty where there is no interval."""
-    if figure.low is None or figure.high is None:
-        return ""
+    """`12,100–12,500`; as `spread_text` where the ends say nothing or there is no interval."""
+    spread = spread_text(figure)
+    if figure.low is None or figure.high is None or spread in ("", _BOUNDLESS):
+        return spread
     return f"{value_text(figure.low, display)}–{value_text(figure.high, display)}"
 
 
 def spread_text(figure: Figure) -> str:
-    """`±3%`: half the interval on the log scale, relative to the centre; empty where there is none."""
-    if figure.low is None or figure.high is None or figure.low <= 0:
+    """`±3%`: half the interval on the log scale, relative to the centre; empty where there is none.
+
+    A lower bound has none: what its trials differ by says nothing of the figure itself.
+    """
+    if figure.at_least or figure.low is None or figure.high is None or figure.low <= 0:
         return ""
     half = math.sqrt(figure.high / figure.low) - 1
+    if half > _MOST_TIMES - 1:
+        return _BOUNDLESS
     return f"±{math.ceil(round(half * 100, 6))}%" if half < 1 else f"×÷{1 + half:.1f}"
 
 

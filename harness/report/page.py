@@ -40,6 +40,14 @@ _TERMS = {
 }
 
 
+_OF_A_LOAD = (
+    *("p50_ns", "p90_ns", "p99_ns", "p999_ns", "cpu_ns_per_request", "error_ratio", "spikes"),
+    *("unavailable_ratio", "idle_rss_bytes", "loaded_rss_bytes", "peak_rss_bytes", "ready_ns"),
+)
+_BESIDE_CHANGES = ("p50_ns", "p99_ns", "cpu_ns_per_request", "loaded_rss_bytes")
+"""What an overview shows of an open window and of the service, by the metrics' names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """A column's head; `term` is the anchor of what it means."""
@@ -118,18 +126,18 @@ class Tables:
         panels = self.scenario.panels
         show = _Show(ends=False, reload=any(p.kind == "service" for p in panels))
         groups: list[tuple[str, Sequence[str]]] = [
-            *((p.name, [f"{p.name}/capacity_rps"]) for p in panels if p.kind == "capacity"),
+            *((p.title, p.columns) for p in panels if p.kind in ("cold-start", "memory", "reload")),
+            *((_limit_text(p), [f"{p.name}/capacity_rps"]) for p in panels if p.kind == "capacity"),
             *((f"{p.name} (closed)", [f"{p.name}/throughput_rps"]) for p in panels if p.kind == "closed"),
         ]
+        chosen = _BESIDE_CHANGES if self.scenario.kind == "reload" else _OF_A_LOAD
         if (reference := reference_panel(panels)) is not None:
-            skipped = (f"{reference.name}/throughput_rps", f"{reference.name}/rss_jitter_ratio")
-            groups.append((f"{reference.name} (open)", [c for c in reference.columns if c not in skipped]))
-        for panel in panels:
-            if panel.kind == "service":
-                memory = ["idle_rss_bytes", "loaded_rss_bytes", "peak_rss_bytes"]
-                groups += [("memory", memory), ("start", ["ready_ns"])]
-            elif panel.kind in ("cold-start", "memory", "reload"):
-                groups.append((panel.title, panel.columns))
+            open_keys = [c for c in reference.columns if c.partition("/")[2] in chosen]
+            groups.append((f"{reference.name} (open)", open_keys))
+        for panel in (p for p in panels if p.kind == "service"):
+            groups.append(("memory", [c for c in panel.columns if c in chosen and c != "ready_ns"]))
+            groups.append(("start", [c for c in panel.columns if c in chosen and c == "ready_ns"]))
+        groups = [(title, columns) for title, columns in groups if columns]
         return self._table("overview", panels[0].note if len(panels) == 1 else "", groups, show)
 
     def _table(
@@ -183,6 +191,11 @@ class Tables:
         twin = next(r for r in self.scenario.rows if r.twin)
         slot = self.looks[twin.target].slot
         return TableRow("noise of twins", slot, "ruler", True, (*cells, *[Cell("", None)] * empty))
+
+
+def _limit_text(panel: Panel) -> str:
+    """`P99 ≤ 10 ms` of a search for capacity."""
+    return panel.title.partition(" with ")[2].replace(" within ", " ≤ ") or panel.name
 
 
 def reference_panel(panels: Sequence[Panel]) -> Panel | None:

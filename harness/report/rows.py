@@ -145,7 +145,12 @@ def _reasons(chosen: CaseTrials) -> tuple[str, ...]:
     found = (
         first if len(more) == 0 else f"{first} ({len(more) + 1} trials)" for first, *more in alike.values()
     )
-    return tuple(found) or ("too few trials were run",)
+    return tuple(found) or (_too_few(len(chosen.trials), chosen.needed),)
+
+
+def _too_few(run: int, needed: int) -> str:
+    were = "trial was" if run == 1 else "trials were"
+    return f"{run} {were} run, {needed} are needed"
 
 
 def _notes(chosen: CaseTrials, shown: Sequence[Record]) -> tuple[str, ...]:

@@ -92,8 +92,6 @@ def _revision_notes(run: Mapping[str, Any]) -> list[str]:
         notes.append("the sources had changes that were not committed")
     if after and after.get("git_revision") != before.get("git_revision"):
         notes.append("the sources' revision changed during the run")
-    if run["status"] != "complete":
-        notes.append(f"the run is {run['status']}: what follows is what it had measured by then")
     return notes
 
 

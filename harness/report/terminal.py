@@ -31,10 +31,11 @@ def print_summary(console: Console, summary: JsonObject, paths: Mapping[str, Pat
 
 def print_tables(console: Console, summary: Summary) -> None:
     """Every scenario's panels with the remarks that belong to them."""
-    _line(console, f"\n{summary.run}: {wording.run_text(summary)}", style="dim")
-    _line(console, wording.machine_text(summary.machine), style="dim")
+    console.print()
+    for text in (f"{summary.run}: {wording.run_text(summary)}", wording.machine_text(summary.machine)):
+        _remark(console, text, indent="")
     for caution in wording.cautions(summary):
-        _line(console, caution, style="yellow")
+        _remark(console, caution, style="yellow", indent="")
     for scenario in summary.scenarios:
         _scenario(console, scenario)
     _line(console, "")
@@ -47,10 +48,12 @@ def print_tables(console: Console, summary: Summary) -> None:
     if summary.scenarios:
         console.print()
         console.print(_at_a_glance(summary.scenarios[0]), width=WIDTH)
+        _remark(console, "★ better than every other, as far as the trials tell. * Not valid, so not ranked.")
 
 
 def _scenario(console: Console, scenario: ScenarioSummary) -> None:
-    _line(console, f"\n{scenario.name}: {scenario.question}", style="bold")
+    console.print()
+    _remark(console, f"{scenario.name}: {scenario.question}", style="bold", indent="")
     for panel in scenario.panels:
         console.print(_panel(scenario, panel), width=WIDTH)
     if scenario.promises:
@@ -61,7 +64,9 @@ def _scenario(console: Console, scenario: ScenarioSummary) -> None:
     for text in wording.best_texts(scenario):
         _remark(console, text)
     for target, text in wording.row_remarks(scenario):
-        _remark(console, f"{target}: {text}", style="yellow" if text.startswith("invalid") else "dim")
+        invalid = text.startswith("invalid")
+        mark = "* " if invalid else ""
+        _remark(console, f"{mark}{target}: {text}", style="yellow" if invalid else "dim")
     for column, reason in wording.missing_remarks(scenario):
         _remark(console, f"– {column}: {reason}")
 
@@ -83,7 +88,7 @@ def _panel(scenario: ScenarioSummary, panel: Panel) -> Table:
         if panel.kind == "service":
             cells += [Text(row.facts.get("payload", "–")), Text(wording.valid_text(row))]
         style = "dim" if not row.valid or row.twin else ""
-        table.add_row(Text(wording.target_text(row)), *cells, style=style)
+        table.add_row(_name(row), *cells, style=style)
     return table
 
 
@@ -107,8 +112,13 @@ def _at_a_glance(scenario: ScenarioSummary) -> Table:
     for row in scenario.rows:
         cells = [_cell(row, column) for _, column in columns]
         style = "dim" if not row.valid or row.twin else ""
-        table.add_row(Text(wording.target_text(row)), *cells, Text(wording.valid_text(row)), style=style)
+        table.add_row(_name(row), *cells, Text(wording.valid_text(row)), style=style)
     return table
+
+
+def _name(row: Row) -> Text:
+    """A row that is not valid is marked in words too: not everybody sees the colours."""
+    return Text(wording.target_text(row) + ("" if row.valid else " *"))
 
 
 def _head(column: Column) -> str:
@@ -119,7 +129,8 @@ def _head(column: Column) -> str:
 
 def _cell(row: Row, column: Column) -> Text:
     figure = row.figures[column.key]
-    text = Text(figure_text(figure, column.display), style="bold green" if figure.best else "")
+    star = "★ " if figure.best else ""
+    text = Text(star + figure_text(figure, column.display), style="bold green" if star else "")
     spread = spread_text(figure) if column.ranked and column.headline and row.valid else ""
     return text.append(f" {spread}", style="dim not bold") if spread else text
 

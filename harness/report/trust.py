@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.metrics import Record
-from harness.report.numbers import significant
+from harness.report.numbers import MISSING, limit_text, significant
 from harness.report.wording import gist
 from harness.units import NS_PER_US
 
 _Where = tuple[str, str, str, str]
 """Scenario, window, target, check."""
 
+_LEAST = 0.01
 SHOWN_UNITS = {"ratio": (100.0, " %"), "ns": (1 / NS_PER_US, " µs"), "rps": (1.0, "/s"), "count": (1.0, "")}
 
 
@@ -108,10 +109,20 @@ def _overall(found: Mapping[_Where, Sequence[Mapping[str, Any]]]) -> tuple[Overa
         placed = [
             (where, finding) for where, findings in found.items() if where[3] == name for finding in findings
         ]
-        (scenario, window, target, _), worst = max(placed, key=lambda one: _badness(name, one[1]))
-        place = str(worst["text"]) if worst["ok"] is None else f"{target} in {scenario}, {window}"
-        lines.append(Overall(name, *_counts([finding for _, finding in placed]), *_worst(worst), place))
+        where, worst = max(placed, key=lambda one: _badness(name, one[1]))
+        findings = [finding for _, finding in placed]
+        lines.append(Overall(name, *_counts(findings), *_worst(worst), _place(where, worst, findings)))
     return tuple(sorted(lines, key=lambda line: -line.failed))
+
+
+def _place(where: _Where, worst: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> str:
+    """Where the worst was; why it could not be judged; nowhere in particular when all are alike."""
+    if worst["ok"] is None:
+        return str(worst["text"])
+    if worst["ok"] and len({finding["figure"] for finding in findings if finding["ok"] is not None}) == 1:
+        return "all alike"
+    scenario, window, target, _ = where
+    return f"{target} in {scenario}, {window}"
 
 
 def _check(key: _Where, findings: Sequence[Mapping[str, Any]]) -> Check:
@@ -136,15 +147,17 @@ def _counts(findings: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
 
 
 def _worst(finding: Mapping[str, Any]) -> tuple[str, str]:
-    """(figure, limit)."""
-    return _figure(finding["figure"], finding["unit"]), _figure(finding["limit"], finding["unit"])
+    """(figure, limit); a figure without a limit is none that could be worse."""
+    if finding["limit"] is None:
+        return MISSING, MISSING
+    factor, suffix = SHOWN_UNITS.get(finding["unit"], (1.0, f" {finding['unit']}"))
+    figure = MISSING if finding["figure"] is None else f"{_figure(finding['figure'] * factor)}{suffix}"
+    return figure, f"{limit_text(finding['limit'] * factor)}{suffix}"
 
 
-def _figure(value: float | None, unit: str) -> str:
-    if value is None:
-        return "–"
-    factor, suffix = SHOWN_UNITS.get(unit, (1.0, f" {unit}"))
-    return f"{significant(value * factor)}{suffix}"
+def _figure(value: float) -> str:
+    """Beside its limit two digits say enough; what is next to nothing is not told apart."""
+    return f"< {_LEAST}" if 0 < value < _LEAST else significant(value, 2 if value < 100 else 3)
 
 
 def _line(trial: Record) -> TrialLine:

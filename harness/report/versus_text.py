@@ -85,10 +85,11 @@ def counts_text(versus: Versus) -> str:
         for verdict, word in (("slower", "worse"), ("faster", "better"), ("same", "the same"))
         if (count := verdicts[verdict])
     ]
-    unknown = verdicts["cannot tell"]
-    parts = [", ".join(told)] if told else []
-    parts += [f"of {unknown} nothing can be told"] if unknown else []
-    return f"Of {len(versus.effects)} figures {'; '.join(parts)}."
+    unknown, figures = verdicts["cannot tell"], len(versus.effects)
+    if not told:
+        return f"Nothing can be told of any of the {figures} figures."
+    rest = f"; of {unknown} nothing can be told" if unknown else ""
+    return f"Of {figures} figures {', '.join(told)}{rest}."
 
 
 def cautions(versus: Versus) -> list[str]:

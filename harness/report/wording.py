@@ -14,7 +14,7 @@ from harness.report.model import (
     ScenarioSummary,
     Summary,
 )
-from harness.report.numbers import gibibytes_text, percent_text, ratio_text, significant
+from harness.report.numbers import gibibytes_text, limit_text, percent_text, ratio_text, significant
 from harness.report.versus_model import Effect
 from harness.units import NS_PER_S
 
@@ -55,7 +55,9 @@ def run_text(summary: Summary) -> str:
 
 def cautions(summary: Summary) -> list[str]:
     """What must stand above every table."""
-    return [text for text in (summary.stamp, summary.sharing_note) if text]
+    ended = summary.status == "complete"
+    cut_off = None if ended else f"the run is {summary.status}: this is what it had measured by then"
+    return [text for text in (summary.stamp, cut_off, summary.sharing_note) if text]
 
 
 def invalid_texts(scenario: ScenarioSummary) -> list[tuple[str, str]]:
@@ -176,7 +178,7 @@ def promise_text(promise: PromiseKept) -> tuple[str, str, str]:
     """(measured, promised, met) in words."""
     unit = f" {promise.display}" if promise.display else ""
     bounds = [
-        f"{sign} {significant(limit)}{unit}"
+        f"{sign} {limit_text(limit)}{unit}"
         for sign, limit in (("≤", promise.at_most), ("≥", promise.at_least))
         if limit is not None
     ]

@@ -213,11 +213,17 @@ def printed(run: RunFolder, **options: Any) -> str:
 
 def test_tables_fit_100_columns_and_the_report_is_named(small_run: RunFolder) -> None:
     text = printed(small_run)
-    table = [line for line in text.splitlines() if re.match(r" (?:go|rust-axum|slow-start|wrong|─)", line)]
-    assert table
-    assert max(map(len, table)) <= 100
+    *lines, last = text.rstrip().splitlines()
+    assert max(map(len, lines)) <= 100
     assert "…" not in text, "nothing is cut off"
-    assert text.rstrip().endswith("report.html")
+    assert last.endswith("report.html")
+
+
+def test_without_colours_the_best_and_the_invalid_are_marked(small_run: RunFolder) -> None:
+    text = printed(small_run)
+    assert re.search(r"^ rust-axum .*★ ", text, re.MULTILINE)
+    assert not re.search(r"^ (?:go|wrong|slow-start) .*★ ", text, re.MULTILINE)
+    assert " wrong * " in text and "* wrong: invalid" in text and " go * " not in text
 
 
 def test_no_color_means_none(small_run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from harness.report.charts.drawing import spread
+from harness.report.charts.labels import place, spread
 from harness.report.glossary import find, parse_glossary, read_glossary
 from harness.report.model import Display, Figure
-from harness.report.numbers import figure_text, significant, spread_text, value_text
+from harness.report.numbers import figure_text, interval_text, significant, spread_text, value_text
 from harness.report.palette import COLOURS, GRID, INK, PAPER, SOFT, Colour, looks
 
 
@@ -42,11 +42,23 @@ def test_values_are_shown_in_their_columns_unit(value: float | None, display: Di
 def test_a_lower_bound_says_at_least() -> None:
     assert figure_text(Figure(centre=2_000.0, at_least=True), "/s") == "≥ 2,000"
     assert figure_text(Figure(missing="why"), "/s") == "–"
+    assert spread_text(Figure(centre=2_000.0, low=1_900.0, high=2_100.0, at_least=True)) == ""
+
+
+def test_an_interval_without_bounds_has_no_ends() -> None:
+    assert interval_text(Figure(centre=1e6, low=0.9e6, high=1.1e6), "ms") == "0.900–1.10"
+    assert interval_text(Figure(centre=1e6, low=1.0, high=1e12), "ms") == "×÷>10"
 
 
 @pytest.mark.parametrize(
     ("low", "high", "text"),
-    [(None, None, ""), (100.0, 104.04, "±2%"), (99.9, 100.1, "±1%"), (10.0, 1000.0, "×÷10.0")],
+    [
+        (None, None, ""),
+        (100.0, 104.04, "±2%"),
+        (99.9, 100.1, "±1%"),
+        (10.0, 1000.0, "×÷10.0"),
+        (0.001, 3000.0, "×÷>10"),
+    ],
 )
 def test_a_spread_is_relative_and_rounded_up(low: float | None, high: float | None, text: str) -> None:
     assert spread_text(Figure(centre=100.0, low=low, high=high)) == text
@@ -103,6 +115,23 @@ def test_labels_move_apart_and_keep_their_order(positions: list[float]) -> None:
     ordered = sorted(zip(positions, placed, strict=True))
     assert all(b[1] - a[1] >= 10.0 - 1e-9 for a, b in itertools.pairwise(ordered))
     assert sum(placed) == pytest.approx(sum(positions)), "as a whole they stay where they are"
+
+
+@pytest.mark.parametrize("count", [2, 5, 12])
+def test_names_cover_neither_names_nor_points(count: int) -> None:
+    points = [(40.0 + 230 * (n % 4) / 4 + 3 * n, 60.0 + 11 * (n * 7 % 5)) for n in range(count)]
+    widths = [55.0 + 4 * (n % 3) for n in range(count)]
+    last = [n for n, (x, _) in enumerate(points) if x > 200]
+    shifts = place(points, widths, last)
+    right = max((points[n][0] for n in last), default=0.0)
+    names = []
+    for n, ((x, y), width, shift) in enumerate(zip(points, widths, shifts, strict=True)):
+        left, middle = (right if n in last else x) + 8, y + shift
+        names.append((left, middle, left + width))
+        others = [p for m, p in enumerate(points) if m != n and n not in last]
+        assert not [p for p in others if left < p[0] < left + width and abs(p[1] - middle) < 7]
+    for (a_left, a, a_right), (b_left, b, b_right) in itertools.combinations(names, 2):
+        assert a_right <= b_left or b_right <= a_left or abs(a - b) >= 14.0 - 1e-9
 
 
 def test_labels_with_room_stay_where_they_are() -> None:

@@ -14,6 +14,7 @@ from harness.report.model import Figure, Row, ScenarioSummary, Summary, from_jso
 from harness.report.outputs import read
 from harness.report.rows import choose_trials
 from harness.report.summary import QUICK_STAMP, summarise
+from harness.report.wording import cautions
 from harness.stats.interval import estimate
 from harness.store import RunFolder
 
@@ -77,6 +78,12 @@ def test_one_of_three_valid_trials_is_too_few(loaded: Loaded) -> None:
     assert not found.valid
     assert found.reasons == ("peak: stolen (2 trials)",)
     assert len(found.figures[PEAK].trials) == 3, "shown all the same, for orientation"
+
+
+def test_too_few_trials_are_counted(loaded: Loaded) -> None:
+    run, trials = loaded
+    found = row(summarise(run, [t for t in trials if t["round"] == 1], "x"), "go")
+    assert found.reasons == ("1 trial was run, 2 are needed",)
 
 
 def test_the_second_attempt_replaces_an_invalid_first(loaded: Loaded) -> None:
@@ -186,7 +193,7 @@ def test_an_interrupted_run_without_trials_has_rows_that_say_so(loaded: Loaded) 
     run, _ = loaded
     summary = summarise({**run, "status": "interrupted"}, [], "x")
     assert {r.reasons for s in summary.scenarios for r in s.rows} == {("no trial was run",)}
-    assert any("interrupted" in note for note in summary.notes)
+    assert any("interrupted" in text for text in cautions(summary))
 
 
 def test_one_trial_has_no_interval(loaded: Loaded) -> None:

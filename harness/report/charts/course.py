@@ -6,25 +6,22 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from harness.report.charts.drawing import (
-    End,
-    Picture,
-    label_ends,
-    legend,
-    make_picture,
-    plain_ticks,
-)
+from harness.report.charts.drawing import Picture, make_picture, plain_ticks
+from harness.report.charts.labels import End, label_ends, legend
 from harness.report.charts.material import Material, alpha, name
 from harness.report.charts.records import Course, course
 from harness.report.palette import GRID, SOFT
 from harness.units import BYTES_PER_MIB, NS_PER_MS
 
-_LETTER_SHARE = 0.012
-"""Of the picture's width: what a window needs for a letter of its name."""
+_LETTER_SHARE = 0.018
+"""Of the picture's width: what a letter of a window's name takes."""
 
 _STRIP = 0.09
 """Of the picture's height: what the warm-ups take, all targets' together."""
 
+_SEARCH = (
+    " The waves after the last fixed rate are the search for capacity; shaded is the rate that was found."
+)
 _SINCE = "seconds since the first window began"
 
 
@@ -57,7 +54,8 @@ def over_time(material: Material) -> Iterator[Picture]:
         f"{start}-cpu-over-time",
         "CPU over time",
         "Cores in use, half a second at a time. In an open window all targets get the same work, so a lower line is a "
-        "cheaper service; under closed load, warm-up included, each takes what it can.",
+        "cheaper service; under closed load, warm-up included, each takes what it can."
+        + (_SEARCH if material.panels("capacity") else ""),
         lambda axes: _draw_cpu(axes, found),
     )
 
@@ -134,26 +132,38 @@ def _line(axes: Any, row: Any, look: Any, x: Sequence[float], y: Sequence[float]
 
 def _shade(axes: Any, found: _Courses, *, named: bool = True) -> None:
     """The windows, which are at about the same time for all; each target's warm-up as a strip of its own."""
-    for title, begins, finishes in found[0][2].spans:
+    spans = found[0][2].spans
+    for _, begins, finishes in spans:
         axes.axvspan(begins, finishes, color=GRID.light, alpha=0.5, linewidth=0)
-        low, high = axes.get_xlim()
-        if not named or finishes - begins < _LETTER_SHARE * len(title) * (high - low):
-            continue  # too narrow for its name
+    axes.margins(x=0.01)
+    if named:
+        _name_spans(axes, spans)
+    warming = [(row, look, seen.warmup) for row, look, seen in found if named and seen.warmup]
+    for place, (row, look, (begins, finishes)) in enumerate(warming):
+        low, high = _STRIP * place / len(warming), _STRIP * (place + 1) / len(warming)
+        axes.axvspan(begins, finishes, low, high, color=look.light, alpha=0.35 * alpha(row), linewidth=0)
+
+
+def _name_spans(axes: Any, spans: Sequence[tuple[str, float, float]]) -> None:
+    """Above each window its name, moved or left out where the name before it needs the room."""
+    low, high = axes.get_xlim()
+    free_from = low
+    for title, begins, finishes in spans:
+        middle, half = (begins + finishes) / 2, _LETTER_SHARE * len(title) * (high - low) / 2
+        place = max(middle, free_from + half)
+        if place - middle > half:
+            continue
+        free_from = place + half
         axes.annotate(
             title,
-            ((begins + finishes) / 2, 1.0),
+            (place, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(0, 3),
             textcoords="offset points",
             ha="center",
             color=SOFT.light,
-            fontsize=8.5,
+            fontsize=9,
         )
-    axes.margins(x=0.01)
-    warming = [(row, look, seen.warmup) for row, look, seen in found if named and seen.warmup]
-    for place, (row, look, (begins, finishes)) in enumerate(warming):
-        low, high = _STRIP * place / len(warming), _STRIP * (place + 1) / len(warming)
-        axes.axvspan(begins, finishes, low, high, color=look.light, alpha=0.35 * alpha(row), linewidth=0)
 
 
 def warm_up(material: Material) -> Iterator[Picture]:

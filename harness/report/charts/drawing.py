@@ -27,10 +27,11 @@ _STYLE: Any = {
     "path.simplify": True,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.5,
+    "font.size": 10.5,
     "axes.edgecolor": SOFT.light,
     "axes.labelcolor": SOFT.light,
-    "axes.labelsize": 9.5,
+    "axes.labelsize": 10.5,
+    "axes.labelpad": 6,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -138,76 +139,6 @@ def inlined(picture: Picture) -> str:
     body = re.sub(r"<svg ([^>]*?)height=\"[^\"]*\"", r"<svg \1", body, count=1)
     body = body.replace("'DejaVu Sans', ", "").replace("'DejaVu Sans'", "sans-serif")
     return body.replace("<svg ", f'<svg role="img" aria-labelledby="about-{picture.name}" ', 1)
-
-
-# --- labels --------------------------------------------------------------------------------------------------
-
-
-def spread(positions: Sequence[float], gap: float) -> list[float]:
-    """Positions moved apart to at least `gap`, as little as it takes, their order kept."""
-    groups: list[tuple[list[int], float]] = []  # members, and where their middle is
-    for index in sorted(range(len(positions)), key=positions.__getitem__):
-        members, middle = [index], positions[index]
-        while groups and middle - groups[-1][1] < gap * (len(members) + len(groups[-1][0])) / 2:
-            others, other_middle = groups.pop()
-            middle = (other_middle * len(others) + middle * len(members)) / (len(others) + len(members))
-            members = others + members
-        groups.append((members, middle))
-    placed = [0.0] * len(positions)
-    for members, middle in groups:
-        for number, index in enumerate(members):
-            placed[index] = middle + gap * (number - (len(members) - 1) / 2)
-    return placed
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Where a line ends, and what it is called."""
-
-    x: float
-    y: float
-    text: str
-    colour: str
-
-
-def label_ends(axes: Any, ends: Sequence[End]) -> None:
-    """Names lines at their ends, moved apart where the names would cover one another. Limits must be final."""
-    axes.figure.draw_without_rendering()
-    heights = [float(axes.transData.transform((e.x, e.y))[1]) for e in ends]
-    apart = spread(heights, 13.0 * axes.figure.dpi / 72)
-    for end, height, wanted in zip(ends, heights, apart, strict=True):
-        axes.annotate(
-            end.text,
-            (end.x, end.y),
-            xytext=(7, (wanted - height) * 72 / axes.figure.dpi),
-            textcoords="offset points",
-            color=end.colour,
-            va="center",
-            fontweight="bold",
-            annotation_clip=False,
-        )
-
-
-_LETTERS_A_LINE = 62
-"""Bold ones, over the picture's whole width."""
-
-
-def legend(axes: Any, ends: Sequence[End]) -> None:
-    """Names above the picture, for lines that all end at one place; as many to a line as the longest allows."""
-    longest = max((len(end.text) for end in ends), default=0)
-    a_line = max(1, min(len(ends), 4, _LETTERS_A_LINE // (longest + 2)))
-    lines = -(-len(ends) // a_line)
-    for number, end in enumerate(ends):
-        line, place = divmod(number, a_line)
-        axes.annotate(
-            end.text,
-            (place / a_line, 1.0),
-            xycoords="axes fraction",
-            xytext=(0, 18 + 13 * (lines - 1 - line)),
-            textcoords="offset points",
-            color=end.colour,
-            fontweight="bold",
-        )
 
 
 def plain_ticks(axis: Any) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from harness.report.charts.drawing import End, Picture, label_ends, make_picture, plain_ticks
+from harness.report.charts.drawing import Picture, make_picture, plain_ticks
+from harness.report.charts.labels import End, label_ends
 from harness.report.charts.material import Material, alpha, known, name
 from harness.report.charts.records import merged_latency
 from harness.report.metrics import Record, percentile
@@ -211,7 +212,7 @@ def throughput_against_memory(material: Material) -> Iterator[Picture]:
             if len(rows) > 1:
                 yield make_picture(
                     f"{material.scenario.name}-pareto",
-                    f"{gives} against memory, {panel.title}",
+                    f"{gives} against memory, {panel.title.partition(' with ')[2] or panel.title}",
                     "Up and to the left is better: more requests from less memory. The dotted line joins those that "
                     "no other beats in both. Hollow: at least so many, the target could do more.",
                     partial(_draw_pareto, rows=rows, key=key),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.report.charts.drawing import End, Picture, label_ends, make_picture, plain_ticks
+from harness.report.charts.drawing import Picture, make_picture, plain_ticks
+from harness.report.charts.labels import End, label_ends
 from harness.report.charts.material import Material, alpha, known, name
 from harness.report.numbers import scaled, value_text
 

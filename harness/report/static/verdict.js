@@ -97,7 +97,13 @@ function judgeLatency(found, target, limits, scale) {
   found.p99_ms = measured.centre / 1e6;
   const upper = (measured.high ?? measured.centre) / 1e6;
   if (found.p99_ms > limits.p99) note(found, true, `P99 ${short(found.p99_ms)} ms`);
-  else if (upper > limits.p99) note(found, false, `P99 up to ${short(upper)} ms within its interval`);
+  else if (upper > limits.p99) note(found, false, unsure(found.p99_ms, upper));
+}
+
+/** Why an interval does not fit the limit. @param {number} centre @param {number} upper @returns {string} */
+function unsure(centre, upper) {
+  if (upper > 10 * centre) return `P99 ${short(centre)} ms, but its trials differ too much`;
+  return `P99 up to ${short(upper)} ms within its interval`;
 }
 
 /** @param {Judged} found @param {Target} target @param {Limits} limits */
@@ -125,7 +131,8 @@ function sentence(judged, limits) {
   const most = Math.max(...meeting.map((j) => j.coresUsed ?? 0));
   if (meeting.length === valid.length && valid.length > 1 && most < 0.1 * limits.cores) {
     const share = ((100 * most) / limits.cores).toFixed(most / limits.cores < 0.001 ? 2 : 1);
-    return `Here the runtime does not matter: all ${valid.length}${valid.length < judged.length ? " that could be judged" : ""} meet these limits, and the costliest uses ${share} % of ${cores(limits.cores)}.`;
+    const all = valid.length === 2 ? "both" : `all ${valid.length}`;
+    return `Here the runtime does not matter: ${all}${valid.length < judged.length ? " that could be judged" : ""} meet these limits, and the costliest uses ${share} % of ${cores(limits.cores)}.`;
   }
   const equals = meeting.filter((j) => j !== first && overlap(j, first)).map((j) => j.target.id);
   if (equals.length) return `${[first.target.id, ...equals].join(" and ")} meet these limits at the least CPU; this run cannot tell them apart.`;
