@@ -64,6 +64,10 @@ bench-full: setup ## the whole protocol: five rounds, all windows
 nightly: setup ## the guard: this checkout against the accepted revision (BASE=REV for another)
 	@$(HARNESS) gate $(if $(BASE),--base $(BASE)) $(if $(TARGETS),--target $(TARGETS)) --driver $(DRIVER) $(ARGS)
 
+.PHONY: selftest
+selftest: setup ## the guard put to the test here: slowdowns of known size found, twins left alone? (25 minutes; ARGS=--quick: four)
+	@$(HARNESS) selftest $(ARGS)
+
 .PHONY: trend
 trend: setup ## since which night is a figure another one? results/trend.html and a table
 	@$(HARNESS) report --index results >&2

@@ -55,6 +55,7 @@ LAYERS: dict[str, int] = {
     "report": 8,
     "history": 9,
     "gate": 11,
+    "selftest": 12,
     "compose": 12,
     "cli": 13,
     "bench_targets": 14,

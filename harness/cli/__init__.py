@@ -11,6 +11,7 @@ import typer
 from harness.cli import check, look, measure
 from harness.cli.ending import guarded
 from harness.cli.gate import gate_app
+from harness.cli.selftest import selftest_app
 
 _COMMANDS = (
     measure.bench,
@@ -43,6 +44,7 @@ def make_app() -> typer.Typer:
     for command in _COMMANDS:
         app.command()(command)
     app.add_typer(gate_app, name="gate")
+    app.add_typer(selftest_app, name="selftest")
     return app
 
 

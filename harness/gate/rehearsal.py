@@ -16,7 +16,7 @@ from harness.model import JsonObject
 from harness.stats.gate import GateRules
 from harness.stats.interval import Floats
 from harness.stats.nights import NightSetting, simulate
-from harness.stats.proportion import clopper_pearson
+from harness.stats.proportion import Rate
 
 EFFECTS = (0.05, 0.10, 0.15, 0.25, 0.50)
 CURVE_PAIRS = (4, 6, 9, 12, 16)
@@ -36,19 +36,6 @@ class Material:
     @property
     def trials(self) -> dict[str, int]:
         return {target: sum(2 * len(s) for s in sessions) for target, sessions in self.sessions.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many of so many nights, with 95 % bounds (Clopper and Pearson)."""
-
-    happened: int
-    nights: int
-
-    @property
-    def text(self) -> str:
-        low, high = clopper_pearson(self.happened, self.nights)
-        return f"{self.happened / self.nights:.2%} ({low:.2%} to {high:.2%})"
 
 
 @dataclass(frozen=True, slots=True)

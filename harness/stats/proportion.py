@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from harness.stats.interval import CONFIDENCE
 from harness.stats.student import incomplete_beta
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """It happened in so many of so many tries."""
+
+    happened: int
+    tries: int
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """(low, high) with 95 % confidence; (0, 1) where nothing was tried, which says nothing."""
+        return clopper_pearson(self.happened, self.tries) if self.tries else (0.0, 1.0)
+
+    @property
+    def text(self) -> str:
+        low, high = self.bounds
+        return (
+            f"{self.happened / self.tries:.2%} ({low:.2%} to {high:.2%})"
+            if self.tries
+            else "nothing was tried"
+        )
+
+    def to_json(self) -> dict[str, float]:
+        low, high = self.bounds
+        return {"happened": self.happened, "tries": self.tries, "low": low, "high": high}
 
 
 def clopper_pearson(happened: int, tries: int) -> tuple[float, float]:

@@ -59,9 +59,9 @@ def test_quiet_material_gives_few_alarms_and_finds_clear_changes() -> None:
     found = rehearse(
         material_of([saved(pairs(9, spread=0.01)), saved(pairs(9, spread=0.01, seed=3))]), RULES, 1_000, 1
     )
-    assert found.alarms.nights == 1_000
+    assert found.alarms.tries == 1_000
     assert found.alarms.happened <= 10
-    rates = {(d.metric, d.effect_ratio): d.rate.happened / d.rate.nights for d in found.detections}
+    rates = {(d.metric, d.effect_ratio): d.rate.happened / d.rate.tries for d in found.detections}
     for metric in (CPU.name, PEAK.name):
         assert rates[metric, 0.05] < rates[metric, 0.15]
         assert rates[metric, 0.15] > 0.95

@@ -1,0 +1,130 @@
+"""The guard put to the test for real: a quick self-test, and what arrives of the handicaps as seen from outside."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from rig import Harness, read_json
+
+from harness.catalogue import ROOT
+from harness.drivers.process import ProcessDriver
+from harness.drivers.toolchain import Missing, find
+from harness.kit.kit import Kit
+from harness.model import JsonObject, TargetSpec
+from harness.selftest.handicaps import burdened, read_accounts
+from harness.selftest.target import side, write_target
+from harness.service import Placing, launch_settings
+
+REQUESTS = 2_000
+NOTHING_PROVEN = 3
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> TargetSpec:
+    made = write_target(tmp_path_factory.mktemp("selftest") / "copy")
+    found = [find(t, made.folder, {"PATH": "/usr/local/go/bin:/usr/bin:/bin"}) for t in made.toolchain]
+    if any(isinstance(f, Missing) for f in found):
+        pytest.skip("no Go toolchain here")
+    return made
+
+
+@pytest.mark.alone
+@pytest.mark.usefixtures("target")
+def test_a_quick_selftest_finds_every_handicap_and_no_twin(start: Callable[..., Harness]) -> None:
+    """Misses and false alarms fail here; a machine too noisy to judge on is no proof either way."""
+    harness = start("selftest", "--quick")
+    code = harness.process.wait(600)
+    outcome = read_json(harness.run_folder() / "outcome.json")
+    assert outcome["exit_code"] == code
+    if code == NOTHING_PROVEN:
+        pytest.skip(f"this machine is too noisy just now: {outcome['reasons'][0]}")
+    assert code == 0, harness.output
+    night = read_json(harness.run_folder() / "selftest.json")
+    assert [h["name"] for h in night["handicaps"] if not h["found"]] == []
+    assert all(h["least"] <= h["arrived"] <= h["most"] for h in night["handicaps"])
+    assert night["twins"]["compared"] > 0
+    assert night["twins"]["slower"] == []
+    shown = start("selftest", "show", str(harness.run_folder()))
+    assert shown.process.wait(60) == 0
+    assert all(f"{h['name']} " in shown.output for h in night["handicaps"])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """From outside. waits_s: how long each request took."""
+
+    cpu_s: float
+    ready_s: float
+    rss_bytes: int
+    waits_s: list[float]
+    accounts: list[JsonObject]
+
+
+def test_handicaps_arrive_as_their_accounts_say(target: TargetSpec, tmp_path: Path) -> None:
+    driver = ProcessDriver(ROOT / ".build")
+    burden = burdened(1)
+    plain, slowed = (
+        _seen(driver, side(target, burden, head=head), tmp_path / str(head)) for head in (False, True)
+    )
+    assert plain.accounts[-1]["burnt_ns"] == plain.accounts[-1]["waited_ns"] == 0
+    assert plain.accounts[-1]["ballast_bytes"] == 0
+    first, last = slowed.accounts[0], slowed.accounts[-1]
+    for handicap in burden.handicaps:
+        size = handicap.arrived(slowed.accounts)
+        assert size is not None
+        assert size >= handicap.accepted[0], f"{handicap.name}: {first} to {last}"
+    assert last["cpu_ns"] / 1e9 == pytest.approx(slowed.cpu_s, rel=0.1)
+    assert last["rss_bytes"] == pytest.approx(slowed.rss_bytes, rel=0.1)
+    assert slowed.cpu_s - plain.cpu_s > 0.5 * last["burnt_ns"] / 1e9
+    assert slowed.ready_s > last["start_ns"] / 1e9
+    slow = sorted(slowed.waits_s)[-last["delayed"] :]
+    assert sum(slow) >= last["waited_ns"] / 1e9
+    assert last["delayed"] == pytest.approx(0.02 * REQUESTS, abs=1)
+
+
+def _seen(driver: ProcessDriver, target: TargetSpec, folder: Path) -> Seen:
+    folder.mkdir()
+    kit = Kit.make()
+    kit.write_service_files(folder)
+    log = folder / "target.log"
+    settings = launch_settings(
+        "none", {"AUTH_ALGORITHM": "none"}, folder, Placing(), run_id="selftest", case="c", log_path=log
+    )
+    body = kit.messages[0].body.encode()
+    waits_s = []
+    with driver.start(driver.prepare(target, lambda _: None), settings) as running:
+        process = psutil.Process(running.pid)
+        connection = http.client.HTTPConnection(running.host, running.port, timeout=10)
+        for _ in range(REQUESTS):
+            began_s = time.perf_counter()
+            connection.request(
+                "POST", f"/v1/messages/{kit.messages[0].topic}", body, {"Content-Type": "application/json"}
+            )
+            connection.getresponse().read()
+            waits_s.append(time.perf_counter() - began_s)
+        connection.close()
+        _await_account(log, waits_s)
+        used = process.cpu_times()
+        seen = Seen(
+            cpu_s=used.user + used.system,
+            ready_s=(running.ready_unix_ns - running.started_unix_ns) / 1e9,
+            rss_bytes=process.memory_info().rss,
+            waits_s=waits_s,
+            accounts=read_accounts(log),
+        )
+        running.stop()
+    return seen
+
+
+def _await_account(log: Path, waits_s: list[float]) -> None:
+    """Until the target has told of all requests."""
+    deadline_s = time.monotonic() + 10
+    while not (told := read_accounts(log)) or told[-1]["requests"] < len(waits_s):
+        assert time.monotonic() < deadline_s, f"no account of {len(waits_s)} requests in {log}"
+        time.sleep(0.05)
