@@ -6,6 +6,7 @@ Used before and after every load on the very process that is measured, and by `h
 from __future__ import annotations
 
 import http.client
+import reprlib
 import threading
 import time
 from collections import Counter
@@ -223,21 +224,26 @@ def _compare_problem(answer: Answer) -> tuple[str, str] | None:
     return None
 
 
-def first_difference(expected: Any, got: Any, place: str = "") -> tuple[str, str] | None:
-    """Where two JSON values differ, numbers compared as IEEE doubles; None when they are equal."""
-    if isinstance(expected, dict) and isinstance(got, dict):
-        if expected.keys() != got.keys():
-            return f"members {sorted(expected)} in {place or 'the answer'}", f"{sorted(got)}"
-        pairs = ((expected[k], got[k], f"{place}.{k}".lstrip(".")) for k in expected)
-    elif isinstance(expected, list) and isinstance(got, list):
-        if len(expected) != len(got):
-            return f"{len(expected)} items in {place}", f"{len(got)}"
-        pairs = ((e, g, f"{place}[{i}]") for i, (e, g) in enumerate(zip(expected, got, strict=True)))
-    elif _same_scalar(expected, got):
-        return None
-    else:
-        return f"{place or 'the answer'} = {_cut(repr(expected))}", _cut(repr(got))
-    return next((d for e, g, p in pairs if (d := first_difference(e, g, p))), None)
+def first_difference(expected: Any, got: Any) -> tuple[str, str] | None:
+    """Where two JSON values differ, numbers compared as IEEE doubles; None when they are equal.
+
+    Works through a list, not by recursion: what a service may send is nested deeper than Python's stack.
+    """
+    to_compare = [(expected, got, "")]
+    while to_compare:
+        want, have, place = to_compare.pop()
+        if isinstance(want, dict) and isinstance(have, dict):
+            if want.keys() != have.keys():
+                return f"members {sorted(want)} in {place or 'the answer'}", f"{sorted(have)}"
+            to_compare += reversed([(want[k], have[k], f"{place}.{k}".lstrip(".")) for k in want])
+        elif isinstance(want, list) and isinstance(have, list):
+            if len(want) != len(have):
+                return f"{len(want)} items in {place or 'the answer'}", f"{len(have)}"
+            pairs = enumerate(zip(want, have, strict=True))
+            to_compare += reversed([(w, h, f"{place}[{i}]") for i, (w, h) in pairs])
+        elif not _same_scalar(want, have):
+            return f"{_cut(place) or 'the answer'} = {_value(want)}", _value(have)
+    return None
 
 
 def _same_scalar(expected: Any, got: Any) -> bool:
@@ -254,6 +260,13 @@ def _join(statuses: Sequence[int]) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+
+
+def _value(value: Any) -> str:
+    """As Python writes it; neither long nor deep values whole."""
+    writer = reprlib.Repr()
+    writer.maxstring = writer.maxlong = _SHOWN_CHARACTERS
+    return writer.repr(value)
 
 
 def _shown(body: bytes) -> str:

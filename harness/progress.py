@@ -16,6 +16,7 @@ from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -87,13 +88,11 @@ class Progress:
     def line(self, text: str) -> None:
         """A step that was done or begins; it stays."""
         if not self._quiet:
-            self._console.print(
-                f"[dim]{self._clock()}[/dim] {_escape(text)}", highlight=False, soft_wrap=True
-            )
+            self._console.print(f"[dim]{self._clock()}[/dim] {escape(text)}", highlight=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Something the reader must know even when quiet."""
-        self._console.print(f"[yellow]![/yellow] {_escape(text)}", highlight=False, soft_wrap=True)
+        self._console.print(f"[yellow]![/yellow] {escape(text)}", highlight=False, soft_wrap=True)
 
     def live(self, text: str, head: str = "") -> None:
         """What happens just now; only a terminal shows it, replaced by the next. `head`: within what."""
@@ -165,7 +164,3 @@ def window_text(now: WindowNow) -> str:
     if now.memory_bytes is not None:
         parts.append(f"{now.memory_bytes / BYTES_PER_MIB:.1f} MiB")
     return "  ".join(parts)
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")

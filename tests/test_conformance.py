@@ -3,6 +3,7 @@
 import http.server
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -232,6 +233,19 @@ def test_no_answer_is_a_difference_and_not_a_crash() -> None:
 )
 def test_json_is_compared_by_value_with_numbers_as_doubles(one: Any, other: Any, same: bool) -> None:
     assert (first_difference(one, other) is None) is same
+
+
+def test_json_nested_as_deep_as_it_can_be_read_is_compared_and_shown() -> None:
+    deep = sys.getrecursionlimit() - 200
+
+    def nested(inmost: str) -> Any:
+        return json.loads("[" * deep + inmost + "]" * deep)
+
+    assert first_difference(nested("1"), nested("1.0")) is None
+    expected, got = first_difference(nested("1"), nested("2")) or ("", "")
+    assert expected.endswith("= 1") and got == "2"
+    expected, got = first_difference({"payload": nested("1")}, {"payload": None}) or ("", "")
+    assert expected.startswith("payload = [[") and got == "None"
 
 
 @pytest.mark.parametrize("protocol", [b"HTTP/1.0", b"HTTP/1.1"])

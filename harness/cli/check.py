@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from harness.catalogue import ROOT, all_targets
-from harness.cli.ending import err, finish, out, put_outcome_in
+from harness.cli.ending import err, finish, out, put_outcome_in, say
 from harness.cli.options import RESULTS, DriverName, DriverOption, Quiet, Targets, Variants, targets_named
 from harness.conformance import Difference
 from harness.errors import ExitCode, worst
@@ -54,14 +55,14 @@ def verify(
     code, reasons = ExitCode.DONE, []
     for report in reports:
         if report.not_started is not None:
-            out.print(f"{report.target}: did not start", highlight=False)
+            say(f"{report.target}: did not start")
             code = worst(code, ExitCode.INFRASTRUCTURE)
             reasons.append(f"{report.target} did not start: {report.not_started}")
             continue
         mark = "keeps the contract" if report.ok else f"differs in {len(report.cases_that_differ)}"
-        out.print(f"{report.target}: {report.checked} cases, {mark}", highlight=False)
+        say(f"{report.target}: {report.checked} cases, {mark}")
         for line in _lines(report.differences, everything=everything):
-            out.print(f"  {line}", highlight=False, markup=False)
+            say(f"  {line}")
         if not report.ok:
             code = worst(code, ExitCode.BROKEN_PROMISE)
             count = len(report.cases_that_differ)
@@ -92,9 +93,9 @@ def _lines(differences: Sequence[Difference], *, everything: bool) -> list[str]:
 def targets() -> None:
     """List the targets and their variants."""
     for found in all_targets():
-        out.print(f"[bold]{found.name}[/bold]  {found.label}; payload {found.payload}", highlight=False)
+        out.print(Text.assemble((found.name, "bold"), f"  {found.label}; payload {found.payload}"))
         for name, variant in found.variants.items():
-            out.print(f"  {found.name}+{name}  {variant.reason}", highlight=False, markup=False)
+            say(f"  {found.name}+{name}  {variant.reason}")
 
 
 def doctor() -> None:
@@ -116,7 +117,7 @@ def clean() -> None:
 
     removed = remove_leftovers()
     for text in removed:
-        out.print(f"removed {text}", highlight=False)
+        say(f"removed {text}")
     if not removed:
         out.print("nothing was left behind")
 
@@ -134,7 +135,7 @@ def kit(
     made.write(folder)
     if signing_keys:
         made.write_signing_keys(folder)
-    out.print(f"written to {folder}; tokens are good for six hours", highlight=False)
+    say(f"written to {folder}; tokens are good for six hours")
 
 
 def schemas(
@@ -144,4 +145,4 @@ def schemas(
     from harness.schemas import write_schemas
 
     for path in write_schemas(folder):
-        out.print(str(path), highlight=False)
+        say(str(path))

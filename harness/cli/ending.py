@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from harness import __version__
 from harness.cli.options import RESULTS
@@ -37,6 +38,20 @@ class Ending:
     results: Path = RESULTS
 
 
+def say(text: str) -> None:
+    """A line of result, as it stands: square brackets in it are no markup."""
+    out.print(text, markup=False, highlight=False)
+
+
+def warn(text: str) -> None:
+    """What its reader should know, though it is no failure."""
+    err.print(Text.assemble(("!", "yellow"), f" {text}"))
+
+
+def _blame(text: str) -> None:
+    err.print(Text.assemble(("✗", "red"), f" {text}".replace("\n", "\n  ")))
+
+
 def put_outcome_in(ctx: typer.Context, results: Path) -> None:
     """From now on the command's outcome, a failure too, goes to the newest run of this folder."""
     ending = ctx.find_object(Ending)
@@ -50,7 +65,7 @@ def give(text: str | None, output: Path | None) -> None:
         return
     if output:
         write_atomically(output, text)
-        err.print(f"written: {output}", highlight=False)
+        err.print(f"written: {output}", markup=False, highlight=False)
     else:
         sys.stdout.write(text)
 
@@ -67,7 +82,7 @@ def finish(
     command: str, results: Path, code: ExitCode, reasons: tuple[str, ...], run: str | None = None
 ) -> None:
     for reason in reasons:
-        err.print(f"[red]✗[/red] {reason}".replace("\n", "\n  "), highlight=False)
+        _blame(reason)
     _note_outcome(command, results, code, reasons, run)
     raise typer.Exit(int(code))
 
@@ -88,7 +103,7 @@ def _note_outcome(
             },
         )
     except HarnessError as error:
-        err.print(f"[yellow]![/yellow] {error}", highlight=False)
+        warn(str(error))
 
 
 def guarded(call: Callable[[Ending], object]) -> int:
@@ -124,5 +139,5 @@ def _unexpected(command: str, ending: Ending, error: Exception) -> int:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(f"harness {__version__}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}")
     reason = f"unexpected {type(error).__name__}: {error}"
-    err.print(f"[red]✗[/red] this is a fault of the harness: {reason}\n  details: {name}", highlight=False)
+    _blame(f"this is a fault of the harness: {reason}\ndetails: {name}")
     return _ended(command, ending, ExitCode.INFRASTRUCTURE, reason)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.catalogue import ROOT, find_scenario, read_gate_file
-from harness.cli.ending import add_step_summary, err, finish, out
+from harness.cli.ending import add_step_summary, err, finish, out, say, warn
 from harness.cli.options import (
     RESULTS,
     DriverName,
@@ -128,7 +128,7 @@ def gate(
             write_night(run)
     if not quick:
         for text in append(results / "history", night_lines(run.read_run(), night)):
-            err.print(f"[yellow]![/yellow] {text}", highlight=False)
+            warn(text)
     print_night(out, night)
     add_step_summary(run.path / "gate.md")
     if advance:
@@ -160,7 +160,7 @@ def show(
 
     night, paths = write_night(open_run(run))
     print_night(out, night)
-    out.print(f"page: {paths['html']}", highlight=False)
+    say(f"page: {paths['html']}")
 
 
 @gate_app.command()
@@ -194,8 +194,8 @@ def rehearse(
     listed = ", ".join(
         f"{t}: {n} trials of {len(material.sessions[t])} nights" for t, n in material.trials.items()
     )
-    out.print(f"drawn from {listed}; metrics: {', '.join(material.metrics)}", highlight=False)
-    out.print(f"nights with any false alarm, of {nights:,}: {found.alarms.text}", highlight=False)
+    say(f"drawn from {listed}; metrics: {', '.join(material.metrics)}")
+    say(f"nights with any false alarm, of {nights:,}: {found.alarms.text}")
     table = Table(box=None)
     for heading in ("metric", "change", "found, 95 % bounds", *(f"{n} pairs" for n in CURVE_PAIRS)):
         table.add_column(heading, justify="left" if heading == "metric" else "right")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.ending import err, give, out
+from harness.cli.ending import give, out, say, warn
 from harness.cli.options import RESULTS, CompareFormat, Format, TrendFormat, split
 from harness.errors import ExitCode, UsageError
 
@@ -29,7 +29,7 @@ def report(
     if index is not None:
         if not index.is_dir():
             raise UsageError(f"--index {index}: no such folder")
-        out.print(f"written: {write_index(index)}", highlight=False)
+        say(f"written: {write_index(index)}")
     else:
         give(render(open_run(run), format.value, out), output)
 
@@ -74,7 +74,7 @@ def trend(
         raise UsageError(f"--history {history}: no such folder")
     found = trend_of(history, split(target), split(scenario))
     for text in found.dropped:
-        err.print(f"[yellow]![/yellow] {text}", highlight=False)
+        warn(text)
     give(render_trend(found, format.value, out), output)
 
 

@@ -11,7 +11,16 @@ from rich.table import Table
 
 from harness.asked import Asked, absolute
 from harness.cli.asking import find_run, given_options, new_request, resumed_request
-from harness.cli.ending import REPORT_DEADLINE_S, add_step_summary, err, finish, out, put_outcome_in
+from harness.cli.ending import (
+    REPORT_DEADLINE_S,
+    add_step_summary,
+    err,
+    finish,
+    out,
+    put_outcome_in,
+    say,
+    warn,
+)
 from harness.cli.options import (
     DEFAULT_SCENARIO,
     RESULTS,
@@ -127,7 +136,7 @@ def bench(
         summary, paths = write_all(outcome.run)
     lines = history_lines(outcome.run.read_run(), from_json(summary))
     for text in append(results / "history", lines):
-        err.print(f"[yellow]![/yellow] {text}", highlight=False)
+        warn(text)
     if as_json:
         out.print_json(json.dumps(summary))
     else:
@@ -162,13 +171,12 @@ def plan(
         )
     out.print(table)
     shorter = f", windows at {made.scale:.0%} of their length" if made.scale < 1 else ""
-    out.print(
+    say(
         f"{counted(len(made.trials), 'trial')} in {counted(made.rounds, 'round')}, "
-        f"about {duration_text(made.estimated_s)}{shorter}; builds not counted",
-        highlight=False,
+        f"about {duration_text(made.estimated_s)}{shorter}; builds not counted"
     )
     if note := budget_note(made, options):
-        out.print(f"[yellow]![/yellow] {note}", highlight=False)
+        warn(note)
 
 
 def calibrate(
@@ -195,4 +203,4 @@ def calibrate(
         table.add_row(*row)
     out.print(table)
     for note in found["notes"]:
-        out.print(f"note: {note}", markup=False, highlight=False)
+        say(f"note: {note}")

@@ -18,9 +18,10 @@ const MAX_DISCARD_TIME: Duration = Duration::from_secs(5);
 /// Whether the headers declare a JSON body: parameters and case do not matter.
 #[must_use]
 pub fn is_json(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        let media_type = value.split(';').next().unwrap_or_default();
-        media_type.trim().eq_ignore_ascii_case("application/json")
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        // As bytes: parameters may hold other text than ASCII.
+        let media_type = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
+        media_type.trim_ascii().eq_ignore_ascii_case(b"application/json")
     })
 }
 

@@ -50,6 +50,13 @@ class MessageCodecTest {
         assertTrue(new String(answer, StandardCharsets.UTF_8).endsWith(document(payload) + "}"));
     }
 
+    @Test
+    void keepsADeepPayload() {
+        String payload = "[{\"a\":".repeat(4_000) + "0" + "}]".repeat(4_000);
+        assertEquals(payload, read(document(payload)).orElseThrow().payload().getValue());
+        assertEquals(Optional.empty(), read(document("[".repeat(30_000) + "]".repeat(30_000))));
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {
         "null", "", "{", "[1,]", "{\"a\":1,}", "{\"a\"}", "01", "1.", "+1", "NaN", "tru", "'a'", "\"\t\"", "\"\\x\"",

@@ -1,0 +1,55 @@
+"""How a command ends: one message and an exit code, whatever that message has in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.cli import make_app
+from harness.cli.ending import Ending, finish, guarded
+from harness.errors import ExitCode, UsageError
+from harness.store import read_json
+
+ODD = "cannot read [/x] of [bold]that[es256] \\[/y]"
+"""What Rich would take for markup, and partly for a mistake in it."""
+
+
+def fail(error: Exception) -> int:
+    def command(_: Ending) -> object:
+        raise error
+
+    return guarded(command)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(Ending.__init__, "__defaults__", (tmp_path,))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UsageError(ODD), ExitCode.USAGE), (ValueError(ODD), ExitCode.INFRASTRUCTURE)],
+)
+def test_brackets_in_a_message_are_shown_as_they_are(
+    error: Exception, code: ExitCode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fail(error) == code
+    assert ODD in capsys.readouterr().err
+
+
+def test_brackets_in_a_reason_are_shown_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = guarded(lambda _: finish("verify", tmp_path, ExitCode.BROKEN_PROMISE, (ODD,)))
+    assert code == ExitCode.BROKEN_PROMISE
+    assert f"✗ {ODD}" in capsys.readouterr().err
+    assert read_json(tmp_path / "latest" / "outcome.json")["reasons"] == [ODD]
+
+
+def test_brackets_in_a_path_are_shown_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "k[" / "b]"
+    code = guarded(lambda e: make_app()(["kit", "--out", str(folder)], standalone_mode=False, obj=e))
+    assert code == ExitCode.DONE
+    assert f"written to {folder}" in capsys.readouterr().out.replace("\n", "")
