@@ -86,12 +86,19 @@ def audit(
     connections: Annotated[int | None, typer.Option(help="concurrent callers, likewise")] = None,
     body_bytes: Annotated[int | None, typer.Option(help="size of a body, likewise")] = None,
     permits: Annotated[int | None, typer.Option(help="checks allowed at once, likewise")] = None,
+    link_gbit_s: Annotated[float | None, typer.Option(help="speed of the network, likewise")] = None,
 ) -> None:
     """Check a published table by arithmetic; ends with 1 when something in it cannot be."""
     from harness.report.audit import audit_file, audit_text
     from harness.report.audit_tables import Workload
 
-    assumed = Workload(cores=cores, connections=connections, body_bytes=body_bytes, permits=permits)
+    assumed = Workload(
+        cores=cores,
+        connections=connections,
+        body_bytes=body_bytes,
+        permits=permits,
+        link_gbit_s=link_gbit_s,
+    )
     found = audit_file(file, assumed)
     out.print(audit_text(found), markup=False, highlight=False)
     if found.contradictions:

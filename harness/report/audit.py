@@ -15,6 +15,8 @@ SECONDS_A_DAY = 86_400
 _ROUNDING = 1.02
 """Published figures are rounded; what is off by less is not held against them."""
 _LITTLE_TOLERANCE = 1.10
+_IDLE_SHARE = 0.5
+"""With fewer of its connections in use than this the load was not one of callers back to back."""
 
 Verdict = Literal["holds", "contradiction", "implies"]
 
@@ -64,7 +66,9 @@ def audit(source: str, workload: Workload, lines: Sequence[Line]) -> Audit:
 def audit_text(found: Audit) -> str:
     """For a terminal; ends in a newline."""
     mark = {"holds": "ok", "contradiction": "CONTRADICTION", "implies": "implies"}
-    parts = [f"{found.source}: {len(found.steps)} calculations, {len(found.contradictions)} contradictions"]
+    wrong = len(found.contradictions)
+    named = f"{wrong or 'no'} contradiction{'' if wrong == 1 else 's'}"
+    parts = [f"{found.source}: {len(found.steps)} calculations, {named}"]
     about = ""
     for step in found.steps:
         if step.about != about:
@@ -94,11 +98,15 @@ def _little(line: Line, workload: Workload) -> Iterator[Step]:
     connections = line.connections or workload.connections
     if line.mean_ms is not None and connections:
         implied = line.throughput_rps * line.mean_ms / 1_000
-        holds = implied <= connections * _LITTLE_TOLERANCE
         text = (
             f"{_rate(line)} × a mean of {significant(line.mean_ms)} ms are {significant(implied)} requests in flight, "
             f"on {connections:,.0f} connections"
         )
+        if line.closed and implied < connections * _IDLE_SHARE:
+            idle = f"{text}; callers who wait for nothing but answers would keep all of them in use"
+            yield Step(line.label, "Little's law", "implies", idle)
+            return
+        holds = implied <= connections * _LITTLE_TOLERANCE
         yield Step(line.label, "Little's law", "holds" if holds else "contradiction", text)
     elif connections and line.closed:
         mean_ms = connections / line.throughput_rps * 1_000
@@ -168,16 +176,22 @@ def _percentiles(line: Line, _: Workload) -> Iterator[Step]:
         (name, value)
         for name, value in (
             ("P50", line.p50_ms),
+            ("P75", line.p75_ms),
             ("P90", line.p90_ms),
+            ("P95", line.p95_ms),
             ("P99", line.p99_ms),
             ("P99.9", line.p999_ms),
+            ("the longest", line.max_ms),
         )
         if value is not None
     ]
     if len(known) < 2:
         return
     holds = all(a <= b for (_, a), (_, b) in pairwise(known))
-    text = " ≤ ".join(f"{name} {significant(value)} ms" for name, value in known)
+    signs = ["", *(" ≤ " if a <= b else " > " for (_, a), (_, b) in pairwise(known))]
+    text = "".join(
+        f"{sign}{name} {significant(value)} ms" for sign, (name, value) in zip(signs, known, strict=True)
+    )
     yield Step(line.label, "percentiles rise", "holds" if holds else "contradiction", text)
 
 

@@ -45,9 +45,12 @@ class Line:
     throughput_rps: float
     mean_ms: float | None = None
     p50_ms: float | None = None
+    p75_ms: float | None = None
     p90_ms: float | None = None
+    p95_ms: float | None = None
     p99_ms: float | None = None
     p999_ms: float | None = None
+    max_ms: float | None = None
     cpu_us_per_request: float | None = None
     connections: float | None = None
     offered_rps: float | None = None
@@ -86,6 +89,8 @@ def _from_json(text: str, path: Path) -> tuple[Workload, list[Line]]:
         for row in s.rows
         for line in _own(s, panel, row)
     ]
+    if not lines:
+        raise UsageError(f"{path}: no row of this run is valid, so there is nothing to audit")
     return Workload(cores=summary.target_cores), lines
 
 
@@ -122,42 +127,79 @@ def _from_yaml(text: str, path: Path) -> tuple[Workload, list[Line]]:
         raise UsageError(f"{path} is not YAML: {error}") from error
     if not isinstance(data, Mapping):
         raise UsageError(f"{path}: a mapping with `rows` is expected")
-    table = data.get("headline", data)
-    stated, scene = table.get("workload") or {}, table.get("scene") or {}
-    named = {f.name: stated[f.name] for f in fields(Workload) if f.name in stated}
-    permits = (data.get("auth") or {}).get("max_concurrent_checks")
-    per_day = _number(str(scene.get("messages_per_day", "")))
-    workload = Workload(permits=permits, messages_per_day=None if per_day is None else int(per_day))
-    lines = [line for row in table.get("rows") or [] if (line := _yaml_line(row))]
-    return Workload(**named).filled(workload), lines
+    table = _part(data, "headline") or data
+    auth = {"permits": _part(data, "auth").get("max_concurrent_checks")}
+    stated = {**auth, **_part(table, "scene"), **_part(table, "workload")}
+    numbers = _numbers(stated, Workload)
+    whole = {name: int(value) for name, value in numbers.items() if name in _WHOLE}
+    rows = table.get("rows")
+    if not isinstance(rows, list):
+        raise UsageError(f"{path}: `rows` is to be a list of rows")
+    lines = [line for row in rows if isinstance(row, Mapping) and (line := _yaml_line(row))]
+    return Workload(**{**numbers, **whole}), lines
+
+
+_WHOLE = ("connections", "body_bytes", "permits", "messages_per_day")
+
+
+def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = data.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _numbers(data: Mapping[str, Any], model: type[Workload] | type[Line]) -> dict[str, Any]:
+    """What `data` has of the model's fields, as numbers, whatever they are written like."""
+    found = {}
+    for name in (f.name for f in fields(model)):
+        value = data.get(name)
+        if isinstance(value, bool):
+            found[name] = value
+        elif (number := _number(str(value))) is not None:
+            found[name] = number
+    return found
 
 
 def _yaml_line(row: Mapping[str, Any]) -> Line | None:
-    known = {f.name: row[f.name] for f in fields(Line) if f.name in row and row[f.name] is not None}
-    if "throughput_rps" not in known:
+    known = _numbers({name: value for name, value in row.items() if name != "label"}, Line)
+    if known.get("throughput_rps", 0.0) <= 0:
         return None
-    return Line(**{**known, "label": str(row.get("label") or row.get("target") or "a row")})
+    return Line(**known, label=str(row.get("label") or row.get("target") or "a row"))
 
 
 # --- tables of text --------------------------------------------------------------------------------------------
 
-_COLUMNS = (
-    ("throughput_rps", re.compile(r"throughput|requests|req\W*/?\W*s|\brps\b|\bqps\b", re.IGNORECASE)),
-    ("p999_ms", re.compile(r"p\W?99\.9|p999", re.IGNORECASE)),
-    ("p99_ms", re.compile(r"p\W?99\b|99\s*%|99th", re.IGNORECASE)),
-    ("p90_ms", re.compile(r"p\W?90\b|90\s*%|90th", re.IGNORECASE)),
-    ("p50_ms", re.compile(r"p\W?50\b|median|50\s*%|50th", re.IGNORECASE)),
-    ("mean_ms", re.compile(r"mean|average|avg", re.IGNORECASE)),
-    ("cpu_us_per_request", re.compile(r"cpu.*/?req", re.IGNORECASE)),
-    ("connections", re.compile(r"connections|concurrency", re.IGNORECASE)),
+_HEADS = (
+    ("bytes", r"\b[kmgt]?i?b(?:ytes|its?)?\s*(?:/|per)\s*s|\b[kmg]bps\b"),
+    ("resources", r"\bmem|\brss\b|\bram\b|\bcpu(?!.*req)|\bsize\b"),
+    ("cpu_us_per_request", r"cpu.*req"),
+    (
+        "throughput_rps",
+        r"throughput|(?:req\w*|messages|calls|transactions)\W*(?:/|per)\W*s|\bk?(?:rps|qps|tps)\b",
+    ),
+    ("p999_ms", r"p\W?99[.,]9|p999|99[.,]9\d*\s*(?:%|th)"),
+    *((f"p{n}_ms", rf"p\W?{n}\b|\b{n}\s*(?:%|th)") for n in (99, 95, 90, 75, 50)),
+    ("p50_ms", r"median"),
+    ("mean_ms", r"\bmean\b|average|\bavg\b"),
+    ("connections", r"connections|concurren|\busers\b"),
+    ("max_ms", r"\bmax(?:imum)?\b"),
+    ("requests", r"^\W*(?:total\s+)?requests\W*$"),
 )
+"""The first that fits says what a head means. `requests` is a rate only where no other column is one."""
+_COLUMNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _HEADS)
 _TIME_MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1_000.0}
-_NUMBER = re.compile(r"(-?\d[\d,]*(?:\.\d+)?)\s*([kKmM](?![a-zA-Z]))?\s*(ns|us|µs|ms|s)?\b")
+_UNIT = re.compile(r"\b(ns|us|µs|ms)\b|[(\[,]\s*(s)(?:ec(?:onds?)?)?\s*[)\]]?\s*$")
+_THOUSANDS = re.compile(r"\bk\W*(?:rps|qps|tps|req)|\(\W*k\W*\)|\bthousand", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(-?\d{1,3}(?:[ \u00a0\u202f'_]\d{3})+(?!\d)(?:\.\d+)?|-?\d[\d,]*(?:\.\d+)?)"
+    r"\s*([kKmM](?![a-zA-Z]))?\s*(ns|us|µs|ms|s)?\b"
+)
 
 
 def _from_csv(text: str, path: Path) -> tuple[Workload, list[Line]]:
+    """Fields apart by commas, semicolons or tabs: whichever the head has most of."""
     del path
-    return Workload(), _lines(list(csv.reader(text.splitlines())))
+    head = text.partition("\n")[0]
+    return Workload(), _lines(list(csv.reader(text.splitlines(), delimiter=max(",;\t", key=head.count))))
 
 
 def _from_markdown(text: str, path: Path) -> tuple[Workload, list[Line]]:
@@ -166,7 +208,7 @@ def _from_markdown(text: str, path: Path) -> tuple[Workload, list[Line]]:
     lines: list[Line] = []
     block: list[list[str]] = []
     for line in [*text.splitlines(), ""]:
-        if line.strip().startswith("|"):
+        if re.search(r"(?<!\\)\|", line):
             cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
             if not all(re.fullmatch(r":?-+:?", cell) for cell in cells):
                 block.append(cells)
@@ -183,17 +225,22 @@ def _lines(table: Sequence[Sequence[str]]) -> list[Line]:
     head = table[0]
     meant = {n: name for n, cell in enumerate(head) if n and (name := _meaning(cell))}
     if "throughput_rps" not in meant.values():
+        meant = {n: "throughput_rps" if name == "requests" else name for n, name in meant.items()}
+    if "throughput_rps" not in meant.values():
         return []
     found = []
     for cells in table[1:]:
         values: dict[str, Any] = {
             meant[n]: value
             for n, cell in enumerate(cells)
-            if n in meant and (value := _value(cell, head[n], meant[n])) is not None
+            if meant.get(n) in _FIELDS and (value := _value(cell, head[n], meant[n])) is not None
         }
-        if values.get("throughput_rps"):
+        if values.get("throughput_rps", 0.0) > 0:
             found.append(Line(label=_plain(cells[0]), **values))
     return found
+
+
+_FIELDS = {f.name for f in fields(Line)}
 
 
 def _meaning(head: str) -> str | None:
@@ -205,17 +252,26 @@ def _value(cell: str, head: str, name: str) -> float | None:
     match = _NUMBER.search(_plain(cell))
     if match is None:
         return None
-    number = float(match[1].replace(",", "")) * {"k": 1e3, "m": 1e6}.get((match[2] or "").lower(), 1.0)
-    if name in ("throughput_rps", "connections"):
+    number = _plain_number(match[1]) * {"k": 1e3, "m": 1e6}.get((match[2] or "").lower(), 1.0)
+    if name == "throughput_rps":
+        return number * (1_000 if _THOUSANDS.search(head) and not match[2] else 1)
+    if name == "connections":
         return number
-    unit = match[3] or next((u for u in ("ns", "µs", "us", "ms") if re.search(rf"\b{u}\b", head)), "ms")
+    stated = _UNIT.search(head)
+    unit = match[3] or (stated[1] or stated[2] if stated else "ms")
     in_ms = number * _TIME_MS[unit]
     return in_ms * 1_000 if name == "cpu_us_per_request" else in_ms
 
 
 def _number(text: str) -> float | None:
-    match = re.search(r"\d[\d,]*(?:\.\d+)?", text)
-    return float(match[0].replace(",", "")) if match else None
+    match = _NUMBER.search(text)
+    return _plain_number(match[1]) if match else None
+
+
+def _plain_number(text: str) -> float:
+    """`62,700`, `62 700`, `0.5`, and `0,5` as some write it."""
+    decimal = re.fullmatch(r"-?\d+,\d{1,2}", text)
+    return float(text.replace(",", ".") if decimal else re.sub(r"[^\d.-]", "", text))
 
 
 def _plain(text: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.errors import UsageError
 from harness.report.audit import Step, audit, audit_file, audit_text
-from harness.report.audit_tables import Line, Workload
+from harness.report.audit_tables import Line, Workload, read_table
 from harness.report.claims import read_published
 from harness.report.model import Summary, to_json
 
@@ -65,9 +66,24 @@ def test_bytes_must_fit_the_link(link: float | None, verdict: str) -> None:
     assert step.verdict == verdict
 
 
-def test_percentiles_must_rise() -> None:
-    (step,) = steps("percentiles rise", throughput_rps=1, p50_ms=12, p99_ms=3)
-    assert step.verdict == "contradiction"
+@pytest.mark.parametrize(
+    ("figures", "text"),
+    [
+        ({"p50_ms": 12, "p99_ms": 3}, "P50 12.0 ms > P99 3.00 ms"),
+        ({"p90_ms": 1, "p95_ms": 9, "p99_ms": 4}, "P90 1.00 ms ≤ P95 9.00 ms > P99 4.00 ms"),
+        ({"p99_ms": 4, "max_ms": 3}, "P99 4.00 ms > the longest 3.00 ms"),
+    ],
+)
+def test_percentiles_must_rise(figures: dict[str, float], text: str) -> None:
+    (step,) = steps("percentiles rise", throughput_rps=1, **figures)
+    assert (step.verdict, step.text) == ("contradiction", text)
+
+
+def test_few_in_flight_on_many_connections_is_told() -> None:
+    (step,) = steps("Little's law", throughput_rps=120_000, connections=256, mean_ms=0.04)
+    assert step.verdict == "implies" and "4.80 requests in flight, on 256 connections" in step.text
+    (step,) = steps("Little's law", throughput_rps=120_000, connections=256, mean_ms=0.04, closed=False)
+    assert step.verdict == "holds", "open load needs but a few"
 
 
 def test_nobody_answers_more_than_was_asked() -> None:
@@ -87,6 +103,13 @@ def test_our_own_tables_pass(small: Summary, tmp_path: Path) -> None:
     found = audit_file(path)
     assert not found.contradictions
     assert {s.rule for s in found.steps} >= {"Little's law", "CPU", "percentiles rise", "answered ≤ offered"}
+
+
+def test_a_run_without_a_valid_row_is_refused_by_that_name(small: Summary, tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    path.write_text(json.dumps(to_json(replace(small, scenarios=()))), encoding="utf-8")
+    with pytest.raises(UsageError, match="no row of this run is valid"):
+        audit_file(path)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +132,36 @@ def test_tables_are_read_as_people_publish_them(tmp_path: Path, name: str, text:
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "rps", "p99_ms"),
+    [
+        ("t.md", "x | Req/Sec | P99 (s)\n--|--|--\na | 80 000 | 0.5\n", 80_000, 500),
+        ("t.md", "| x | krps | 99th (µs) |\n|-|-|-|\n| a | 1,200 | 300 |\n", 1_200_000, 0.3),
+        ("t.md", "| x | Requests | Throughput (MB/s) | p99 |\n|-|-|-|-|\n| a | 900 | 12 | 5ms |\n", 900, 5),
+        ("t.csv", "x;Req/Sec;Requests;P99 (ms)\na;50000;1000000;4\n", 50_000, 4),
+        ("t.csv", "x\tRequests per second\t99%\na\t1.5M\t4,5\n", 1_500_000, 4.5),
+        ("t.csv", "x,Max memory,Avg CPU,rps,p99,Max connections\na,900,80,50,7,64\n", 50, 7),
+        ("t.yaml", "workload: 5\nrows: [{label: a, throughput_rps: '62,700', p99_ms: 31 ms}]\n", 62_700, 31),
+    ],
+)
+def test_figures_are_read_as_people_write_them(
+    tmp_path: Path, name: str, text: str, rps: float, p99_ms: float
+) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    _, (line,) = read_table(path)
+    assert (line.label, line.throughput_rps, line.p99_ms) == ("a", rps, pytest.approx(p99_ms))
+
+
+def test_rows_that_have_no_throughput_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "t.md"
+    path.write_text(
+        "| x | rps | P99 |\n|-|-|-|\n| a | - | 1 |\n| b | 0 | 1 |\n| c | -5 | 1 |\n| d | 9 | 1 |\n"
+    )
+    _, lines = read_table(path)
+    assert [line.label for line in lines] == ["d"]
+
+
+@pytest.mark.parametrize(
     ("name", "text"),
     [
         ("t.md", "no table"),
@@ -116,6 +169,8 @@ def test_tables_are_read_as_people_publish_them(tmp_path: Path, name: str, text:
         ("t.json", "[]"),
         ("t.yaml", "- 1\n"),
         ("t.yaml", "a: ["),
+        ("t.yaml", "rows: {a: 1}\n"),
+        ("t.md", "| x | Transfer (MB/s) |\n|-|-|\n| a | 5 |\n"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, name: str, text: str) -> None:
