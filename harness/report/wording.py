@@ -56,7 +56,7 @@ def run_text(summary: Summary) -> str:
 def cautions(summary: Summary) -> list[str]:
     """What must stand above every table."""
     ended = summary.status == "complete"
-    cut_off = None if ended else f"the run is {summary.status}: this is what it had measured by then"
+    cut_off = None if ended else f"run {summary.run} is {summary.status}: this is what it had measured"
     return [text for text in (summary.stamp, cut_off, summary.sharing_note) if text]
 
 
