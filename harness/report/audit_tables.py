@@ -149,7 +149,7 @@ def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _numbers(data: Mapping[str, Any], model: type[Workload] | type[Line]) -> dict[str, Any]:
     """What `data` has of the model's fields, as numbers, whatever they are written like."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in (f.name for f in fields(model)):
         value = data.get(name)
         if isinstance(value, bool):

@@ -75,7 +75,7 @@ def test_bytes_must_fit_the_link(link: float | None, verdict: str) -> None:
     ],
 )
 def test_percentiles_must_rise(figures: dict[str, float], text: str) -> None:
-    (step,) = steps("percentiles rise", throughput_rps=1, **figures)
+    (step,) = steps("percentiles rise", None, throughput_rps=1, **figures)
     assert (step.verdict, step.text) == ("contradiction", text)
 
 
@@ -149,7 +149,8 @@ def test_figures_are_read_as_people_write_them(
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
     _, (line,) = read_table(path)
-    assert (line.label, line.throughput_rps, line.p99_ms) == ("a", rps, pytest.approx(p99_ms))
+    assert (line.label, line.throughput_rps) == ("a", rps)
+    assert line.p99_ms == pytest.approx(p99_ms)
 
 
 def test_rows_that_have_no_throughput_are_none(tmp_path: Path) -> None:
