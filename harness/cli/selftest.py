@@ -37,7 +37,7 @@ def selftest(
     context: typer.Context,
     nights: Annotated[
         int | None,
-        typer.Option(min=1, max=200, help=f"how many ({_NIGHTS}; quick: 1), about ten minutes each"),
+        typer.Option(min=1, max=200, help=f"how many ({_NIGHTS}; quick: 1), about twelve minutes each"),
     ] = None,
     quick: Annotated[
         bool,

@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from gate.made import CPU, METRICS, PEAK, RULES, night, pairs
 
+from harness.catalogue import ROOT
 from harness.errors import UsageError
 from harness.gate.document import night_document
 from harness.gate.judge import verdicts
 from harness.gate.model import PairFigures, TargetNight
 from harness.gate.rehearsal import CURVE_PAIRS, material_json, material_of, rehearse
 from harness.model import JsonObject
+from harness.stats.gate import GateRules
+from harness.stats.nights import NightSetting, simulate
+from harness.store import read_json
 
 
 def saved(figures: Sequence[PairFigures], *, same: bool = True) -> JsonObject:
@@ -67,3 +71,12 @@ def test_quiet_material_gives_few_alarms_and_finds_clear_changes() -> None:
         assert rates[metric, 0.15] > 0.95
         assert found.curve[metric, 0.10, CURVE_PAIRS[0]] <= found.curve[metric, 0.25, CURVE_PAIRS[0]]
     assert "%" in found.alarms.text
+
+
+def test_the_trials_that_are_kept_can_be_drawn_from() -> None:
+    """As many as docs/gate.md tells, and as few false alarms."""
+    material = material_of(read_json(ROOT / "docs" / "gate-trials.json")["nights"])
+    assert material.trials == {"go": 24, "go+twin": 36}
+    setting = NightSetting(GateRules(), material.relevant_ratio, np.array(material.worse, dtype=np.int8))
+    alarmed = simulate(material.sessions, {}, setting, 4_000, np.random.default_rng(2)).alarm_nights
+    assert alarmed / 4_000 < 0.01
