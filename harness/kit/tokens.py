@@ -32,6 +32,10 @@ Mutation = Literal[
     "not-base64url",
     "claims-not-json",
     "header-not-json",
+    "header-not-utf8",
+    "claims-not-utf8",
+    "header-utf16",
+    "claims-byte-order-mark",
 ]
 
 
@@ -50,6 +54,7 @@ class TokenRecipe(FileModel):
         Literal["jwk", "jku", "x5u"] | None, Field(description="the header offers the signing key itself")
     ] = None
     claims: JsonObject = Field(default_factory=dict, description="claims to set; null removes one")
+    null_claims: tuple[str, ...] = Field((), description="claims that are there, but null")
     expires_in_s: float = 6 * 3600
     not_before_in_s: float | None = None
     mutate: Mutation | None = None
@@ -64,13 +69,7 @@ def make_token(recipe: TokenRecipe, ring: KeyRing, algorithm: str, now_s: float)
     claims = _claims(recipe, now_s)
     if recipe.size_bytes is not None:
         claims["pad"] = "x" * recipe.size_bytes
-    head, body = _encode(header), _encode(claims)
-    if recipe.mutate == "claims-not-json":
-        body = base64url(b"{not json")
-    if recipe.mutate == "header-not-json":
-        head = base64url(b"{not json")
-    if recipe.mutate == "unused-bits-claims":
-        body = _with_unused_bits(_encode_with_unused_bits(claims))
+    head, body = _header_segment(recipe, header), _claims_segment(recipe, claims)
     signature = _signature(recipe, key, f"{head}.{body}".encode())
     return _mutate(recipe.mutate, head, body, signature)
 
@@ -99,7 +98,7 @@ def _claims(recipe: TokenRecipe, now_s: float) -> dict[str, Any]:
     if recipe.not_before_in_s is not None:
         claims["nbf"] = int(now_s + recipe.not_before_in_s)
     claims |= recipe.claims
-    return {k: v for k, v in claims.items() if v is not None}
+    return {k: v for k, v in claims.items() if v is not None} | dict.fromkeys(recipe.null_claims)
 
 
 def _expiry(now_s: float, in_s: float) -> int:
@@ -107,8 +106,43 @@ def _expiry(now_s: float, in_s: float) -> int:
     return math.ceil(now_s + in_s) if in_s > 0 else int(now_s + in_s)
 
 
+def _header_segment(recipe: TokenRecipe, header: JsonObject) -> str:
+    match recipe.mutate:
+        case "header-not-json":
+            return base64url(b"{not json")
+        case "header-not-utf8":
+            return base64url(_not_utf8(header))
+        case "header-utf16":
+            return base64url(_json(header).decode().encode("utf-16-le"))
+        case _:
+            return _encode(header)
+
+
+def _claims_segment(recipe: TokenRecipe, claims: JsonObject) -> str:
+    match recipe.mutate:
+        case "claims-not-json":
+            return base64url(b"{not json")
+        case "claims-not-utf8":
+            return base64url(_not_utf8(claims))
+        case "claims-byte-order-mark":
+            return base64url(b"\xef\xbb\xbf" + _json(claims))
+        case "unused-bits-claims":
+            return _with_unused_bits(_encode_with_unused_bits(claims))
+        case _:
+            return _encode(claims)
+
+
+def _not_utf8(value: JsonObject) -> bytes:
+    """With a byte FF in a string that nobody looks at."""
+    return _json(value | {"note": "@"}).replace(b'"note":"@"', b'"note":"\xff"')
+
+
+def _json(value: JsonObject) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
 def _encode(value: JsonObject) -> str:
-    return base64url(json.dumps(value, separators=(",", ":")).encode())
+    return base64url(_json(value))
 
 
 def _encode_with_unused_bits(claims: JsonObject) -> str:

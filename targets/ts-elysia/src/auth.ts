@@ -1,5 +1,6 @@
 import type { AuthConfig } from "./config";
 import type { KeyRing, Verifier } from "./keys";
+import { utf8 } from "./message";
 
 /** A token whose outside is in order: what remains is its signature, then its claims. */
 export interface PresentedToken {
@@ -81,7 +82,7 @@ export function decodeBase64Url(text: string): Buffer<ArrayBuffer> | undefined {
 
 function parseObject(json: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(json.toString());
+    const value: unknown = JSON.parse(utf8.decode(json));
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;

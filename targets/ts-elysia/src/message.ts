@@ -22,7 +22,7 @@ const MEMBERS = ["id", "type", "priority", "region", "attributes", "payload"] as
 const MAX_ID_CODE_POINTS = 64;
 
 /** Strict: invalid UTF-8 throws instead of turning into U+FFFD, and a byte order mark stays visible to JSON.parse. */
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+export const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export function parseMessage(body: Uint8Array): Message | InvalidMessage {
   let value: unknown;

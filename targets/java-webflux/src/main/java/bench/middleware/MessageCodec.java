@@ -18,7 +18,7 @@ final class MessageCodec {
 
     /** The message, or nothing when the body is not one: malformed JSON or UTF-8, wrong members or values. */
     static Optional<Message> read(byte[] body) {
-        if (!isPlainUtf8(body)) {
+        if (!Utf8.isPlain(body)) {
             return Optional.empty();
         }
         try {
@@ -36,21 +36,5 @@ final class MessageCodec {
         } catch (JacksonException unencodable) {
             return Optional.empty();
         }
-    }
-
-    /**
-     * The parser alone would not do: it lets overlong forms and encoded surrogates pass, skips a byte order
-     * mark, and takes text whose first bytes include a NUL for UTF-16 or UTF-32.
-     */
-    private static boolean isPlainUtf8(byte[] body) {
-        for (int i = 0; i < Math.min(body.length, 4); i++) {
-            if (body[i] == 0) {
-                return false;
-            }
-        }
-        if (body.length > 0 && body[0] == (byte) 0xef) {
-            return false;
-        }
-        return Utf8.isWellFormed(body);
     }
 }

@@ -1,6 +1,8 @@
 package bench.middleware;
 
 import com.fasterxml.jackson.annotation.JsonFormat;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import java.util.List;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
@@ -23,7 +25,7 @@ record Token(Header header, byte[] claims, byte[] signature, byte[] text, int si
             String iss,
             @JsonFormat(with = JsonFormat.Feature.ACCEPT_SINGLE_VALUE_AS_ARRAY) List<String> aud,
             Double exp,
-            Double nbf) {}
+            @JsonSetter(nulls = Nulls.FAIL) Double nbf) {}
 
     /**
      * @throws IllegalArgumentException when the text is not three strict base64url segments
@@ -32,9 +34,10 @@ record Token(Header header, byte[] claims, byte[] signature, byte[] text, int si
     static Token decode(byte[] text) {
         int firstDot = indexOfDot(text, 0);
         int secondDot = indexOfDot(text, firstDot + 1);
-        Header header = HEADER_READER.readValue(StrictBase64.decode(text, 0, firstDot));
+        byte[] json = StrictBase64.decode(text, 0, firstDot);
+        Header header = Utf8.isPlain(json) ? HEADER_READER.readValue(json) : null;
         if (header == null) {
-            throw new IllegalArgumentException("null header");
+            throw new IllegalArgumentException("not UTF-8, or null");
         }
         return new Token(
                 header,
@@ -46,12 +49,12 @@ record Token(Header header, byte[] claims, byte[] signature, byte[] text, int si
     }
 
     /**
-     * The claims; null when they are the JSON null.
+     * The claims; null when they are not UTF-8, or the JSON null.
      *
      * @throws tools.jackson.core.JacksonException when they are no JSON object, or a claim is of another type
      */
     Claims readClaims() {
-        return CLAIMS_READER.readValue(claims);
+        return Utf8.isPlain(claims) ? CLAIMS_READER.readValue(claims) : null;
     }
 
     private static int indexOfDot(byte[] text, int from) {

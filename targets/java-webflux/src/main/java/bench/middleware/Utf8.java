@@ -13,6 +13,22 @@ final class Utf8 {
 
     private Utf8() {}
 
+    /**
+     * Whether a JSON text is UTF-8 without a byte order mark. The parser alone would not do: it lets overlong forms
+     * and encoded surrogates pass, skips the mark, and takes text whose first bytes include a NUL for UTF-16 or UTF-32.
+     */
+    static boolean isPlain(byte[] json) {
+        for (int i = 0; i < Math.min(json.length, 4); i++) {
+            if (json[i] == 0) {
+                return false;
+            }
+        }
+        if (json.length > 0 && json[0] == (byte) 0xef) {
+            return false;
+        }
+        return isWellFormed(json);
+    }
+
     static boolean isWellFormed(byte[] text) {
         int at = 0;
         while (at < text.length) {
