@@ -53,3 +53,18 @@ def test_brackets_in_a_path_are_shown_as_they_are(tmp_path: Path, capsys: pytest
     code = guarded(lambda e: make_app()(["kit", "--out", str(folder)], standalone_mode=False, obj=e))
     assert code == ExitCode.DONE
     assert f"written to {folder}" in capsys.readouterr().out.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(["--rounds", "0"], "--rounds"), (["--budget", "10x"], "10x"), (["--bogus"], "--bogus")],
+)
+def test_wrong_options_are_an_outcome_too(
+    wrong: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["bench", "--out", str(tmp_path), *wrong]
+    code = guarded(lambda e: make_app()(arguments, standalone_mode=False, obj=e))
+    assert code == ExitCode.USAGE
+    assert told in capsys.readouterr().err
+    outcome = read_json(tmp_path / "latest" / "outcome.json")
+    assert outcome["exit_code"] == ExitCode.USAGE and told in outcome["reasons"][0]

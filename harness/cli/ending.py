@@ -117,7 +117,7 @@ def guarded(call: Callable[[Ending], object]) -> int:
         return ended.exit_code
     except _WrongUse as wrong:
         wrong.show()
-        return int(ExitCode.USAGE)
+        return _ended(command, ending, ExitCode.USAGE, wrong.format_message())
     except (KeyboardInterrupt, typer.Abort):
         err.print("interrupted", highlight=False)
         return _ended(command, ending, ExitCode.INTERRUPTED, "interrupted")

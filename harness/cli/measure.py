@@ -98,6 +98,7 @@ def bench(
     from harness.report.outputs import broken_promises, write_all
     from harness.report.terminal import print_summary
 
+    put_outcome_in(ctx, results)
     if quick and until_tight:
         raise UsageError("--quick is one short round; it cannot be had together with --until-tight")
     asked = Asked(
@@ -122,7 +123,6 @@ def bench(
             raise UsageError(
                 "--retry-failed needs --resume RUN: which run's trials are to be measured again?"
             )
-        put_outcome_in(ctx, results)
         request = new_request(asked, results)
     else:
         run = find_run(resume, results)

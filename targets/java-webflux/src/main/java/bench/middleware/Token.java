@@ -1,8 +1,6 @@
 package bench.middleware;
 
 import com.fasterxml.jackson.annotation.JsonFormat;
-import com.fasterxml.jackson.annotation.JsonSetter;
-import com.fasterxml.jackson.annotation.Nulls;
 import java.util.List;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
@@ -20,12 +18,12 @@ record Token(Header header, byte[] claims, byte[] signature, byte[] text, int si
 
     record Header(String alg, String kid, JsonNode crit) {}
 
-    /** The registered claims that are looked at; times are seconds since the epoch. */
+    /** The claims that are looked at; times are seconds since the epoch. {@code nbf} may be missing, but not null. */
     record Claims(
             String iss,
             @JsonFormat(with = JsonFormat.Feature.ACCEPT_SINGLE_VALUE_AS_ARRAY) List<String> aud,
             Double exp,
-            @JsonSetter(nulls = Nulls.FAIL) Double nbf) {}
+            JsonNode nbf) {}
 
     /**
      * @throws IllegalArgumentException when the text is not three strict base64url segments

@@ -100,6 +100,6 @@ final class TokenVerifier {
                 && claims.exp() != null
                 && Double.isFinite(claims.exp())
                 && now < claims.exp()
-                && (claims.nbf() == null || now >= claims.nbf());
+                && (claims.nbf() == null || (claims.nbf().isNumber() && now >= claims.nbf().doubleValue()));
     }
 }
