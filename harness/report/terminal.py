@@ -48,7 +48,11 @@ def print_tables(console: Console, summary: Summary) -> None:
     if summary.scenarios:
         console.print()
         console.print(_at_a_glance(summary.scenarios[0]), width=WIDTH)
-        _remark(console, "★ better than every other, as far as the trials tell. * Not valid, so not ranked.")
+        rows = [row for scenario in summary.scenarios for row in scenario.rows]
+        if any(figure.best for row in rows for figure in row.figures.values()):
+            _remark(console, "★ better than every other, as far as the trials tell")
+        if not all(row.valid for row in rows):
+            _remark(console, "* not valid, so not ranked")
 
 
 def _scenario(console: Console, scenario: ScenarioSummary) -> None:

@@ -224,6 +224,7 @@ def test_without_colours_the_best_and_the_invalid_are_marked(small_run: RunFolde
     assert re.search(r"^ rust-axum .*★ ", text, re.MULTILINE)
     assert not re.search(r"^ (?:go|wrong|slow-start) .*★ ", text, re.MULTILINE)
     assert " wrong * " in text and "* wrong: invalid" in text and " go * " not in text
+    assert "* not valid, so not ranked" in text
 
 
 def test_no_color_means_none(small_run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
