@@ -170,11 +170,18 @@ def why_missing(metric: str, trial: Record, window: Record | None) -> str:
         return str((trial.get("pauses") or {}).get("missing_because") or "were not looked for")
     if metric == "steady_at_s":
         warmup = trial.get("warmup")
-        return "there was no warm-up" if warmup is None else f"never steady ({warmup['verdict']})"
+        return "there was no warm-up" if warmup is None else not_steady(warmup["verdict"])
     start = trial.get("start") or {}
     if start.get("pid_missing_because"):
         return str(start["pid_missing_because"])
     return "was not sampled"
+
+
+def not_steady(verdict: str) -> str:
+    """How a warm-up ended that was not found steady."""
+    if verdict == "level":
+        return "level from the start, but too noisy to be called steady"
+    return f"never steady ({verdict})"
 
 
 _PERCENTS = {"p50_ns": 50.0, "p90_ns": 90.0, "p99_ns": 99.0, "p999_ns": 99.9}

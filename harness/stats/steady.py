@@ -9,6 +9,10 @@ enough) count as steady when, on the scale of their median,
   * there is no cycle larger than `level_ratio`,
 and the same held one second before. Barrett et al., Virtual Machine Warmup Blows Hot and Cold (2017), found
 services that never settle, some in cycles; both are results here.
+
+A machine may be too noisy for that bound in the time there is. A series without drift from its beginning on,
+as that of a service with nothing to warm up, is then "level" at least: calm by a bound three times as wide, over
+all but its first two seconds.
 """
 
 from __future__ import annotations
@@ -22,21 +26,28 @@ from typing import Literal
 from harness.stats.quantile import median, quantile
 from harness.stats.student import t_quantile
 
-Verdict = Literal["steady", "too short", "drifting", "cyclic", "unsettled"]
+Verdict = Literal["steady", "level", "too short", "drifting", "cyclic", "unsettled"]
 _DRIFT_SPAN_S = 10
+_START_S = 2
+"""Connections are opened and the first pages touched: never level with the rest."""
+
 _OUTLIER_DEVIATIONS = 3.0
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """How calm is steady. `confidence` is that of each bound on the drift."""
+    """How calm is steady. `confidence` is that of each bound on the drift.
+
+    `noise_ratio`: the largest deviation from second to second under which anything is said.
+    """
 
     shortest_s: int = 10
     drift_ratio: float = 0.03
     level_ratio: float = 0.04
     confidence: float = 0.998
     cycle_p: float = 1e-3
+    noise_ratio: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,7 @@ class Steady:
 
 
 DEFAULT = Criteria()
+COARSE = Criteria(drift_ratio=0.09, confidence=0.95, noise_ratio=0.06)
 
 
 def assess(series: Sequence[float], criteria: Criteria = DEFAULT) -> Steady:
@@ -70,8 +82,11 @@ def assess(series: Sequence[float], criteria: Criteria = DEFAULT) -> Steady:
     if length and _calm_length(series[:-1], criteria):
         return Steady(len(series) - length, "steady", drift_ratio=_Window(series[-length:]).drift_ratio)
     latest = _Window(series[-max(criteria.shortest_s, len(series) // 3) :])
-    significant = abs(latest.drift_ratio) > latest.drift_error_ratio(criteria.confidence)
-    return Steady(None, "drifting" if significant else "unsettled", drift_ratio=latest.drift_ratio)
+    if latest.drifts(criteria.confidence):
+        return Steady(None, "drifting", drift_ratio=latest.drift_ratio)
+    whole = _Window(series[_START_S:])
+    level = whole.is_calm(COARSE) and not whole.drifts(COARSE.confidence)
+    return Steady(None, "level" if level else "unsettled", drift_ratio=latest.drift_ratio)
 
 
 def _calm_length(series: Sequence[float], criteria: Criteria) -> int | None:
@@ -119,6 +134,10 @@ class _Window:
         error = math.sqrt(squares / (n - 2) / self._sxx * (1 + alike) / (1 - alike))
         return _t(confidence, n - 2) * error * _DRIFT_SPAN_S
 
+    def drifts(self, confidence: float) -> bool:
+        """More than by chance."""
+        return abs(self.drift_ratio) > self.drift_error_ratio(confidence)
+
     def is_calm(self, criteria: Criteria) -> bool:
         if not self.usable:
             return False
@@ -129,7 +148,8 @@ class _Window:
         allowed = criteria.level_ratio + 2 * noise / math.sqrt(n / 4)
         at_end = median(self.values[-3:])
         return (
-            abs(self.drift_ratio) + self.drift_error_ratio(criteria.confidence) <= criteria.drift_ratio
+            noise <= criteria.noise_ratio
+            and abs(self.drift_ratio) + self.drift_error_ratio(criteria.confidence) <= criteria.drift_ratio
             and max(means) - min(means) <= allowed
             and abs(at_end) <= criteria.level_ratio + 2 * noise
         )

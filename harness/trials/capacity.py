@@ -87,11 +87,15 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The end of a search. `capacity_rps` is the highest rate that held, None when none did."""
+    """The end of a search. `capacity_rps` is the highest rate that held, None when none did.
+
+    `is_bounded`: the next higher rate failed, or there is none below the peak; where a later search may begin.
+    """
 
     capacity_rps: float | None
     bound: Bound
     text: str
+    is_bounded: bool = False
 
 
 def next_step(search: Search, probes: Sequence[Probe]) -> Try | Found:
@@ -133,7 +137,8 @@ def _upwards(search: Search, low_rps: float, held: int) -> Try | Found:
         return Try(rate_rps)
     if search.ceiling_rps / low_rps > PRECISION:
         return Try(search.ceiling_rps)
-    return Found(low_rps, "at least", f"even {low_rps:,.0f}/s, near the peak, held the limit")
+    text = f"even {low_rps:,.0f}/s, near the peak, held the limit"
+    return Found(low_rps, "at least", text, is_bounded=True)
 
 
 def _stride(search: Search, count: int) -> float:
@@ -143,7 +148,8 @@ def _stride(search: Search, count: int) -> float:
 
 def _closed(low_rps: float, high_rps: float, *, exact: bool) -> Found:
     if exact:
-        return Found(low_rps, "exact", f"{low_rps:,.0f}/s held the limit, {high_rps:,.0f}/s did not")
+        text = f"{low_rps:,.0f}/s held the limit, {high_rps:,.0f}/s did not"
+        return Found(low_rps, "exact", text, is_bounded=True)
     return Found(
         low_rps, "at least", f"{low_rps:,.0f}/s held the limit, {high_rps:,.0f}/s could not be judged"
     )

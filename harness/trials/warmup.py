@@ -1,4 +1,7 @@
-"""Warm-up: closed load until the per-second series is steady, or the scenario's cap is reached."""
+"""Warm-up: closed load until the per-second series is steady, or the scenario's cap is reached.
+
+After half of the cap a level series is enough: more seconds would tell more of the machine's noise, not of the service.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ def warm_up(load: UnderLoad) -> None:
             seconds.add(report)
         whole = seconds.whole()
         trial.tell(f"warming up, {len(whole)} s" + (f", {whole[-1]:,} requests/s" if whole else ""))
-        if not verdict and len(whole) >= spec.min and (found := assess(whole)).at_second is not None:
+        if verdict or len(whole) < spec.min:
+            return
+        found = assess(whole)
+        if found.at_second is not None or (found.verdict == "level" and len(whole) >= spec.max / 2):
             verdict.append(found)
             load.generator.flush()
 

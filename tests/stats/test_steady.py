@@ -16,7 +16,10 @@ import pytest
 from harness.stats.steady import Criteria, Steady, assess
 
 CAP_S = 60
-JAVA = json.loads((Path(__file__).parent / "data" / "java_warmup.json").read_text())["values"]
+DATA = Path(__file__).parent / "data"
+JAVA = json.loads((DATA / "java_warmup.json").read_text())["values"]
+NOISY: dict[str, list[int]] = json.loads((DATA / "noisy_warmups.json").read_text())
+"""Requests a second, second by second, of a bench of four services on a virtual machine of two cores."""
 Level = Callable[[int], float]
 
 
@@ -136,6 +139,34 @@ def test_mere_noise_stays_undecided() -> None:
         decided, found = online(noisy(lambda _: 1000, 0.3, seed))
         assert decided is None
         assert found.verdict == "unsettled"
+
+
+def level_at(series: Sequence[float]) -> int | None:
+    """The second from which on half a warm-up of 25 s is enough."""
+    for second in range(13, len(series) + 1):
+        if assess(series[:second]).verdict in ("steady", "level"):
+            return second
+    return None
+
+
+@pytest.mark.parametrize("name", [name for name in NOISY if not name.startswith("java")])
+def test_a_service_that_needs_no_warm_up_is_level_in_spite_of_noise(name: str) -> None:
+    assert (level_at(NOISY[name]) or 99) <= 20
+
+
+@pytest.mark.parametrize("name", [name for name in NOISY if name.startswith("java")])
+def test_what_has_climbed_is_never_level(name: str) -> None:
+    """Ten-fold in twelve seconds; what follows is still short."""
+    assert "level" not in {assess(NOISY[name][:n]).verdict for n in range(len(NOISY[name]) + 1)}
+
+
+@pytest.mark.parametrize("rise_per_s", [0.02, 0.01, -0.01])
+@pytest.mark.parametrize("deviation", [0.0, 0.005, 0.02, 0.03])
+def test_what_drifts_is_hardly_ever_level(rise_per_s: float, deviation: float) -> None:
+    series = [
+        noisy(lambda second: 1000 * (1 + rise_per_s * second), deviation, seed)[:25] for seed in range(60)
+    ]
+    assert sum(level_at(one) is not None for one in series) <= 6
 
 
 def test_few_seconds_are_too_few() -> None:

@@ -23,12 +23,20 @@ START = 1_700_000_000 * NS_PER_S
 
 
 class SimulatedLoad:
-    """Stands for UnderLoad: the service answers within 5 ms up to its capacity, and within 50 ms above."""
+    """Stands for UnderLoad: the service answers within 5 ms up to its capacity, and within 50 ms above.
+
+    One request in fifty leaves late by `late_ns`.
+    """
 
     def __init__(
-        self, folder: Path, capacity_rps: float, capacities: dict[tuple[str, str, str], float]
+        self,
+        folder: Path,
+        capacity_rps: float,
+        capacities: dict[tuple[str, str, str], float],
+        late_ns: int = 0,
     ) -> None:
         self.capacity_rps = capacity_rps
+        self.late_ns = late_ns
         self.lengths_s: list[float] = []
         case = SimpleNamespace(scenario=SimpleNamespace(name="s"), target=SimpleNamespace(id="t"))
         placement = SimpleNamespace(sharing="none")
@@ -57,8 +65,9 @@ class SimulatedLoad:
         for n in range(round(window.rate_rps * window.length_s)):
             at_ns = round(n / window.rate_rps * NS_PER_S)
             recorder.intended(at_ns)
-            recorder.sent("accepted", at_ns, at_ns, backlog=0, inflight=1)
-            recorder.completed("accepted", at_ns, 0, at_ns, at_ns + took_ns)
+            sent_ns = at_ns + (self.late_ns if n % 50 == 0 else 0)
+            recorder.sent("accepted", at_ns, sent_ns, backlog=0, inflight=1)
+            recorder.completed("accepted", at_ns, 0, sent_ns, sent_ns + took_ns)
         (folder / "reports.jsonl").write_text(json.dumps({"worker": "w", **recorder.take_report()}) + "\n")
         totals: dict[str, Any] = recorder.totals.as_fields() | {"checked_bodies": 0}
         result = LoadResult(plan, START, None, {"w": {}}, {"w": totals}, {}, (), folder / "reports.jsonl")
@@ -94,6 +103,29 @@ def test_a_later_trial_searches_around_what_the_first_one_found(tmp_path: Path) 
     assert again["earlier_capacity_rps"] == first["capacity_rps"]
     assert again["probes"][0]["rate_rps"] == first["capacity_rps"]
     assert len(again["probes"]) == 2 < len(first["probes"])
+
+
+@pytest.mark.parametrize(("late_ms", "held"), [(2, True), (7, False)])
+def test_late_requests_spoil_no_probe_that_holds_the_limit_with_them(
+    tmp_path: Path, late_ms: int, held: bool
+) -> None:
+    """5 ms and 2 ms are within 10 ms; 5 ms and 7 ms are not, and who is to blame for that cannot be told."""
+    record = search(SimulatedLoad(tmp_path, 2_000, {}, late_ms * NS_PER_MS), 2_400)
+    assert (record["capacity_rps"] is not None) is held
+    for probe in record["probes"]:
+        assert probe["holds"] is (True if held and probe["rate_rps"] <= 2_000 else None), probe
+    if held:
+        assert 1_900 < record["capacity_rps"] <= 2_000
+        shown = next(p for p in record["probes"] if p["folder"] == record["folder"])
+        assert shown["p99_ns"] == pytest.approx((5 + late_ms) * NS_PER_MS, rel=0.01)
+        late = next(f for f in record["findings"] if f["name"] == "late share")
+        assert late["ok"] is None and late["text"].endswith("held all the same")
+
+
+def test_what_has_no_bound_above_is_no_place_for_a_later_trial_to_begin(tmp_path: Path) -> None:
+    capacities: dict[tuple[str, str, str], float] = {}
+    search(SimulatedLoad(tmp_path / "1", 2_000, capacities, 7 * NS_PER_MS), 2_400)
+    assert not capacities
 
 
 def test_probes_at_low_rates_last_long_enough_for_a_p99(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from harness.report.charts.drawing import Picture, make_picture, plain_ticks
 from harness.report.charts.labels import End, label_ends, legend
 from harness.report.charts.material import Material, alpha, name
 from harness.report.charts.records import Course, course
+from harness.report.metrics import not_steady
 from harness.report.palette import GRID, SOFT
 from harness.units import BYTES_PER_MIB, NS_PER_MS
 
@@ -178,7 +179,7 @@ def warm_up(material: Material) -> Iterator[Picture]:
             f"{material.scenario.name}-warmup",
             "Warm-up",
             "Requests a second from the first second of load on, in one trial of each target. The mark is where the "
-            "steady-state test was content; a line without one was never steady within its cap.",
+            "steady-state test was content; a line without one was never steady, or no more than level.",
             lambda axes: _draw_warmup(axes, rows),
         )
 
@@ -200,7 +201,7 @@ def _draw_warmup(axes: Any, rows: Sequence[Any]) -> str:
             axes.plot([x[steady]], [series[steady]], look.marker, color=look.light, markersize=8)
         texts.append(
             f"{name(row)}: "
-            + (f"never steady ({warmup['verdict']})" if steady is None else f"steady from second {steady}")
+            + (not_steady(warmup["verdict"]) if steady is None else f"steady from second {steady}")
         )
         ends.append(End(x[-1], series[-1], name(row), look.light))
     axes.set_xlim(left=0)
