@@ -61,6 +61,8 @@ class UnderLoad:
     """What the windows of one trial have in common.
 
     `pool` is None when a Locust file makes the requests; `interface` when the service is on this machine.
+    `only_messages`: all requests are messages of the contract, which a service counts itself; what a user's own
+    requests ask for, it need not count.
     """
 
     trial: Trial
@@ -70,6 +72,7 @@ class UnderLoad:
     check_every: int
     marker: str | None = None
     interface: str | None = None
+    only_messages: bool = False
 
     def plan(self, window: Window, connections: int, threads: int | None = None) -> LoadPlan:
         """The window as the load generator understands it. The seed differs from round to round.
@@ -127,15 +130,19 @@ class UnderLoad:
                 f"{folder_name}: second {now.second} of {plan.duration_s:.0f}, {now.completed:,} done"
             )
 
-        before = _answered(self.running)
+        before = self._answered()
         meter = LinkMeter(self.interface) if self.interface else None
         with self.watched(folder_name, plan, folder):
             result = self.generator.offer(plan, folder, on_progress or tell)
         end_unix_ns = result.start_unix_ns + round(plan.duration_s * NS_PER_S)
         link = meter.use() if meter else None
-        after = _answered(self.running)
+        after = self._answered()
         answered = after - before if before is not None and after is not None else None
         return Offered(window, connections, plan, result, folder, answered, end_unix_ns, link)
+
+    def _answered(self) -> int | None:
+        value = (info(self.running.url) or {}).get("messages_answered") if self.only_messages else None
+        return value if isinstance(value, int) else None
 
     @contextmanager
     def watched(self, name: str, plan: LoadPlan, folder: Path) -> Iterator[None]:
@@ -170,7 +177,9 @@ def under_load(trial: Trial, running: RunningTarget, marker: str | None = None) 
         running.host, running.port, trial.bench.kit, scenario, primed.answers, trial.bench.seed
     )
     pool.write(path)
-    return UnderLoad(trial, running, generator, path, primed.check_every, marker, interface)
+    return UnderLoad(
+        trial, running, generator, path, primed.check_every, marker, interface, only_messages=True
+    )
 
 
 def _interface(trial: Trial, running: RunningTarget) -> str | None:
@@ -179,8 +188,3 @@ def _interface(trial: Trial, running: RunningTarget) -> str | None:
     except ProbeError as error:
         trial.note(f"the load on the network was not judged: {error}")
         return None
-
-
-def _answered(running: RunningTarget) -> int | None:
-    value = (info(running.url) or {}).get("messages_answered")
-    return value if isinstance(value, int) else None

@@ -95,3 +95,29 @@ def test_a_native_worker_has_as_many_threads_as_are_of_use(
     load = UnderLoad(trial, running, generator, Path("pool"), 0)
     assert load.plan(window, connections).threads == threads
     assert load.plan(window, connections, threads=1).threads == 1
+
+
+@pytest.mark.parametrize(("only_messages", "answered"), [(True, 7), (False, None)])
+def test_a_service_counts_messages_and_so_nothing_is_compared_with_other_requests(
+    only_messages: bool, answered: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([100, 107])
+    monkeypatch.setattr(
+        "harness.trials.under_load.info", lambda url: {"messages_answered": next(counts)}, raising=True
+    )
+    placement = SimpleNamespace(generator_cpus=(0,), sharing="none")
+    bench: Any = SimpleNamespace(engine="native", seed=1, run_id="r", placement=placement)
+    case = SimpleNamespace(id="c", scenario=SimpleNamespace(timeout=10.0))
+    look: Any = SimpleNamespace(
+        bench=bench,
+        planned=SimpleNamespace(case=case, round=1),
+        folder=tmp_path,
+        watch=lambda window: None,
+        tell=lambda text: None,
+    )
+    generator: Any = SimpleNamespace(
+        offer=lambda plan, folder, tell: LoadResult(plan, START, None, {}, {}, {}, (), folder)
+    )
+    running: Any = SimpleNamespace(host="127.0.0.1", port=80, url="http://127.0.0.1:80")
+    load = UnderLoad(look, running, generator, Path("pool"), 0, only_messages=only_messages)
+    assert load.offer(WINDOW, 64, "peak").answered == answered
