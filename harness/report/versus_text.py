@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 
 from rich import box
@@ -112,4 +113,5 @@ def _short(revision: str | None) -> str:
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(escape(text), style=style, highlight=False, soft_wrap=True)
+    for line in textwrap.wrap(text, 100, subsequent_indent="  ", break_on_hyphens=False):
+        console.print(escape(line), style=style, highlight=False, soft_wrap=True)
