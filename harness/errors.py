@@ -4,6 +4,7 @@ HarnessError
 ├── UsageError            2   a wrong argument, scenario, target or profile
 ├── ConformanceError      1   the service does not keep the contract
 ├── ToolchainMissing      3   what a target needs is not on this machine
+├── TooNoisy              3   the machine is too busy to go on with what was begun
 ├── BuildError            4   a target did not build
 ├── StartError            4   a service ended early or did not become ready
 ├── LoadError             4   the load generator failed
@@ -59,6 +60,10 @@ class ConformanceError(HarnessError):
 
 
 class ToolchainMissing(HarnessError):
+    exit_code = ExitCode.TOO_FEW_TRIALS
+
+
+class TooNoisy(HarnessError):
     exit_code = ExitCode.TOO_FEW_TRIALS
 
 

@@ -18,6 +18,7 @@ Event = Literal[
     "calibrated",
     "trial begun",
     "trial ended",
+    "cut short",
     "interrupted",
     "broken off",
     "complete",

@@ -99,11 +99,11 @@ def _dump(model: Scenario | TargetSpec) -> JsonObject:
     return dict(dumped)
 
 
-def differences(then: JsonObject, now: JsonObject) -> list[str]:
+def differences(then: JsonObject, now: JsonObject, compared: Sequence[str] = _COMPARED) -> list[str]:
     """A line for everything in which two beginnings of a run differ, so that their trials cannot be one run."""
     now = json.loads(json.dumps(now))
-    found = [line for key in _COMPARED for line in _differing(then.get(key), now.get(key), (key,))]
-    if then["order"] != now["order"] and not found:
+    found = [line for key in compared for line in _differing(then.get(key), now.get(key), (key,))]
+    if then.get("order") != now.get("order") and not found:
         found.append("order of the trials: it is another one")
     machines = (host.from_json(then["manifest"]), host.from_json(now["manifest"]))
     return found + [

@@ -275,6 +275,6 @@ def test_files_are_kept_as_absolute_paths_and_names_as_they_are() -> None:
 
 
 def test_what_was_asked_for_is_read_back_from_the_run(run: RunFolder) -> None:
-    assert asked_of(run.read_run()) == Asked()
+    assert asked_of(run.read_run(), Asked) == Asked()
     with pytest.raises(StoreError, match="start a new one"):
-        asked_of({})
+        asked_of({}, Asked)

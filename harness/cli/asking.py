@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.asked import Asked, asked_of
+from harness.asked import Asked, AskedOptions, asked_of
 from harness.bench_setup import Resumption
 from harness.cli.options import command_line, scenarios_named, targets_named
 from harness.model import JsonObject
@@ -22,17 +22,18 @@ _FIELDS = {
     "variant": "variants",
     "budget": "budget_s",
     "web": "web_port",
+    "file": "config",
 }
-"""Parameters of `bench` that Asked calls otherwise."""
+"""Parameters of a command that its options are called otherwise by."""
 
 
-def given_options(ctx: typer.Context) -> set[str]:
-    """The fields of Asked that were given on the command line, not left to their defaults."""
+def given_options(ctx: typer.Context, options: type[AskedOptions] = Asked) -> set[str]:
+    """The fields of `options` that were given on the command line, not left to their defaults."""
     given = set()
     for parameter in ctx.params:
         source = ctx.get_parameter_source(parameter)
-        field = _FIELDS.get(parameter, parameter)
-        if field in Asked.model_fields and source is not None and source.name == "COMMANDLINE":
+        field = parameter if parameter in options.model_fields else _FIELDS.get(parameter, parameter)
+        if field in options.model_fields and source is not None and source.name == "COMMANDLINE":
             given.add(field)
     return given
 
@@ -54,7 +55,7 @@ def resumed_request(run: RunFolder, given: JsonObject, *, retry: bool) -> BenchR
     Raises UsageError when options given now are not those of the run, StoreError.
     """
     document = run.read_run()
-    asked = asked_of(document)
+    asked = asked_of(document, Asked)
     asked.insist(given)
     settled = {"engine": document["engine"]}
     if asked.url is None:

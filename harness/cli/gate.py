@@ -7,8 +7,20 @@ from typing import Annotated
 
 import typer
 
-from harness.catalogue import ROOT, find_scenario, read_gate_file
-from harness.cli.ending import add_step_summary, err, finish, out, say, warn
+from harness.asked import NightAsked, absolute
+from harness.catalogue import ROOT, read_gate_file
+from harness.cli.asking import find_run, given_options
+from harness.cli.ending import (
+    REPORT_DEADLINE_S,
+    add_step_summary,
+    err,
+    finish,
+    out,
+    put_outcome_in,
+    say,
+    warn,
+)
+from harness.cli.night import begun_night, night_options, place
 from harness.cli.options import (
     RESULTS,
     DriverName,
@@ -16,26 +28,15 @@ from harness.cli.options import (
     ProfileName,
     Quiet,
     Targets,
-    command_line,
     duration_s,
-    targets_named,
+    split,
 )
-from harness.errors import ExitCode, UsageError
-from harness.gate_file import GateFile
+from harness.deadline import deadline
+from harness.errors import ExitCode
 from harness.model import JsonObject
 from harness.progress import Progress
 
 gate_app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
-_PROBE_S = 20.0
-_QUICK_PROBE_S = 4.0
-_QUICK_LOOKS = (4,)
-
-
-_RUNTIME_USE = (
-    "--head-runtime knows only `latest`, has the runtime in use as its base, and builds on this machine: "
-    "leave out --base and --driver docker"
-)
 
 
 @gate_app.callback(invoke_without_command=True)
@@ -69,85 +70,64 @@ def gate(
     ] = False,
     file: Annotated[Path, typer.Option("--config", help="the rules")] = ROOT / "gate.yaml",
     results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="go on with this night (its folder, or its name in --out) where it was cut off"),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Did head become slower than base? Both are built and measured in pairs, here and now; 1 is a regression."""
     if context.invoked_subcommand:
         return
-    from harness.compose import BUILDS, run_gate_request
+    put_outcome_in(context, results)
+    from harness.compose import run_gate_request
     from harness.gate.accept import advance as advanced
-    from harness.gate.runtimes import sides, upgrades
-    from harness.gate.session import GateOptions, estimate_text
-    from harness.gate.sources import find_side, resolve, working_tree
+    from harness.gate.session import estimate_text
     from harness.history import append, night_lines
-    from harness.report.night import print_night, write_night
+    from harness.report.night import print_night, read_night, write_night
     from harness.report.outputs import write_all
 
-    rules = read_gate_file(file)
-    if quick:
-        rules = rules.model_copy(update={"looks": _QUICK_LOOKS})
-    own = targets_named(target or list(rules.targets), None)
-    now = resolve(head, ROOT, BUILDS / "gate") if head else working_tree(ROOT)
-    if head_runtime is not None:
-        if head_runtime != "latest" or base is not None or driver is DriverName.docker:
-            raise UsageError(_RUNTIME_USE)
-        driver = DriverName.process
-        found = upgrades([find_side(now, t.id, t) for t in own], BUILDS / "gate" / "runtimes")
-        pairs = [u for u in found.upgrades if u.newest != u.pinned]
-        for line in found.left_out:
-            err.print(line, highlight=False, markup=False)
-        if not pairs:
-            code = ExitCode.DONE if found.upgrades else ExitCode.USAGE
-            finish("gate", results, code, ("no target has a newer runtime that it could be compared with",))
-        before, now = sides(pairs, now)
-        both = [(p.base, p.head) for p in pairs]
-    else:
-        before = resolve(base or _usual_base(rules), ROOT, BUILDS / "gate")
-        both = [(find_side(before, t.id, t), find_side(now, t.id, t)) for t in own]
-    options = GateOptions(
-        file=rules,
-        scenario=find_scenario(scenario or rules.scenario),
-        base=before,
-        head=now,
-        base_targets=[b for b, _ in both],
-        head_targets=[h for _, h in both],
-        budget_s=duration_s(budget) or rules.budget,
+    asked = NightAsked(
+        base=place(base),
+        head=place(head),
+        head_runtime=head_runtime,
+        targets=tuple(absolute(t) for t in split(target)),
+        scenario=absolute(scenario) if scenario else None,
+        driver=driver.value,
+        profile=profile.value,
+        budget_s=duration_s(budget),
         seed=seed,
-        probe_s=_QUICK_PROBE_S if quick else _PROBE_S,
-        results=results,
-        workspace=BUILDS,
-        argv=command_line(),
+        quick=quick,
+        config=str(file.resolve()),
     )
-    with Progress(err, quiet=quiet) as progress:
-        progress.line(f"head {now.text} against base {before.text}, at most about {estimate_text(options)}")
-        run, night = run_gate_request(options, driver.value, profile.value, progress)
-        progress.live("writing the report")
-        write_night(run)
-        if night["targets"]:
+    run, begun = None, None
+    if resume is not None:
+        run = find_run(resume, results)
+        results = run.path.parent
+        put_outcome_in(context, results)
+        asked, begun = begun_night(run, asked.model_dump(include=given_options(context, NightAsked)))
+    if run is None or begun is None or begun["status"] != "complete":
+        options = night_options(asked, results, run, begun)
+        with Progress(err, quiet=quiet) as progress:
+            progress.line(
+                f"head {options.head.text} against base {options.base.text}, "
+                f"at most about {estimate_text(options)}"
+            )
+            driver_name = "process" if asked.head_runtime else asked.driver
+            run, _ = run_gate_request(options, driver_name, asked.profile, progress)
+    with deadline("the report", REPORT_DEADLINE_S):
+        if read_night(run)["targets"]:
             write_all(run)
-            write_night(run)
-    if not quick:
+        night, _ = write_night(run)
+    if not asked.quick:
         for text in append(results / "history", night_lines(run.read_run(), night)):
             warn(text)
     print_night(out, night)
     add_step_summary(run.path / "gate.md")
     if advance:
-        out.print(advanced(file, ROOT, night), highlight=False, markup=False)
+        out.print(advanced(Path(asked.config), ROOT, night), highlight=False, markup=False)
     reasons = tuple(night["reasons"]) if night["exit_code"] else ()
     finish("gate", results, ExitCode(night["exit_code"]), reasons, run.run_id)
-
-
-def _usual_base(rules: GateFile) -> str:
-    """The accepted revision; before there is one, this checkout's own commit, and what to do about that."""
-    if rules.accepted is not None:
-        return rules.accepted.revision
-    err.print(
-        "no revision is accepted yet, so base is HEAD: a checkout without changes shows how much noise there is here. "
-        'Then type: harness gate accept HEAD --reason "the first night"   (or another: --base REV)',
-        highlight=False,
-        markup=False,
-    )
-    return "HEAD"
 
 
 @gate_app.command()

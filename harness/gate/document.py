@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness import MEASUREMENT, __version__
+from harness.asked import NightAsked
 from harness.bench_setup import Tools
 from harness.drivers.base import Artifact
 from harness.errors import ExitCode
@@ -25,9 +26,14 @@ EXIT_CODES: Mapping[NightWord, ExitCode] = {
 
 
 def night_document(
-    run_id: str, night: Night, judged: Sequence[TargetVerdict], word: NightWord, status: str
+    run_id: str,
+    night: Night,
+    judged: Sequence[TargetVerdict],
+    word: NightWord,
+    status: str,
+    notes: Sequence[str] = (),
 ) -> JsonObject:
-    """The night's result; docs/file-formats.md tells every member."""
+    """The night's result; docs/file-formats.md tells every member. `notes`: of what it was measured with."""
     code = EXIT_CODES[word] if status == "complete" else ExitCode.INTERRUPTED
     return {
         "schema": SCHEMA,
@@ -44,6 +50,7 @@ def night_document(
         "cut_short": night.cut_short,
         "looks": [{"rounds": rounds, "level": level} for rounds, level in night.looks],
         "noise": noise.to_json(night.noise),
+        "notes": list(notes),
         "skipped": dict(night.skipped),
         "targets": [
             _target(night, target, verdict) for target, verdict in zip(night.targets, judged, strict=True)
@@ -130,11 +137,20 @@ class Built:
     """What a night was measured with, and both sides of each target."""
 
     created_unix_ns: int
+    asked: NightAsked | None
+    command: Sequence[str]
     tools: Tools
     manifest: JsonObject
     scenario: Scenario
     bases: Mapping[str, Artifact]
     heads: Mapping[str, Artifact]
+    resumed: Sequence[JsonObject] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What was chosen or found about driver, engine and cores that a reader should know."""
+        tools = self.tools
+        return [n for n in (tools.driver_note, tools.engine_note, *tools.placement.notes) if n]
 
     def sides(self) -> Iterator[tuple[str, str, Artifact]]:
         """(target, row name, artifact), base before head."""
@@ -143,7 +159,7 @@ class Built:
             yield target, f"{target}~head", self.heads[target]
 
 
-def run_document(night: Night, built: Built, argv: Sequence[str], status: str) -> JsonObject:
+def run_document(night: Night, built: Built, status: str) -> JsonObject:
     """Like that of a bench whose targets are the sides, so that `harness report` shows the trials."""
     tools = built.tools
     sides = sorted(built.sides(), key=lambda side: side[1])
@@ -151,24 +167,28 @@ def run_document(night: Night, built: Built, argv: Sequence[str], status: str) -
         "kind": "gate",
         "created_unix_ns": built.created_unix_ns,
         "status": status,
-        "command": list(argv),
+        "command": list(built.command),
+        **({"asked": built.asked.model_dump(mode="json")} if built.asked else {}),
         "harness": {
             "version": __version__,
             "measurement": MEASUREMENT,
             "content_hash": tools.harness_hash,
         },
-        "quick": False,
+        "quick": built.asked is not None and built.asked.quick,
         "full": False,
         "driver": tools.driver_name,
         "engine": tools.engine,
         "workers": tools.workers,
-        "notes": [n for n in (tools.driver_note, tools.engine_note, *tools.placement.notes) if n],
+        "notes": built.notes,
         "rounds": night.rounds + max((len(t.further) for t in night.targets), default=0),
         "seed": night.seed,
         "window_scale": 1.0,
         "placement": asdict(tools.placement),
         "base": source_json(night.base),
         "head": source_json(night.head),
+        "rules": asdict(night.rules),
+        "gated": [asdict(metric) for metric in night.metrics],
+        **({"resumed": list(built.resumed)} if built.resumed else {}),
         "cases": [
             {
                 "id": f"{built.scenario.name}/{row}",

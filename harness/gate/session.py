@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.asked import NightAsked
 from harness.bench_setup import Tools
 from harness.building import prepare
 from harness.drivers.base import Artifact
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreError, TooNoisy
 from harness.gate.document import Built, night_document, run_document
-from harness.gate.figures import figures_of, gated_metrics
-from harness.gate.judge import look, needs_confirming, night_word, verdicts
-from harness.gate.model import Gated, Night, PairFigures, TargetNight
-from harness.gate.pairs import PlannedPair, Side, plan_rounds
+from harness.gate.figures import gated_metrics
+from harness.gate.judge import night_word, verdicts
+from harness.gate.measuring import Measuring, measure_rounds
+from harness.gate.model import Night, TargetNight
 from harness.gate.quiet import why_too_noisy
+from harness.gate.resume import Earlier, take_up
 from harness.gate.sources import Source
 from harness.gate_file import GateFile
+from harness.journal import Journal
 from harness.kit.kit import Kit
-from harness.model import Case, JsonObject, PlannedTrial, Scenario, TargetSpec
+from harness.model import Case, JsonObject, Scenario, TargetSpec
 from harness.plan import estimate_s
-from harness.probes.noise import Noise, measure_noise
+from harness.probes.noise import Noise, measure_noise, to_json
 from harness.progress import Progress
-from harness.rounds import GeneratorKeeper, one_trial
+from harness.rounds import GeneratorKeeper
 from harness.stats.gate import GateRules
 from harness.store import RunFolder, new_run_id, write_json
 from harness.trials.trial import Bench
 from harness.units import duration_text
 from harness.workspace import workspace
 
-SPARE_RATIO = 1.15
-"""What is left of the budget has to hold so much more than the next round and the confirmation are expected to take."""
-
 
 @dataclass(frozen=True)
 class GateOptions:
-    """What `harness gate` was asked for, names already looked up: both sides of each target, in the same order."""
+    """What `harness gate` was asked for, names already looked up: both sides of each target, in the same order.
+
+    `asked`: the same as typed, for a night that can be gone on with. `resume`: the night that is gone on with.
+    """
 
     file: GateFile
     scenario: Scenario
@@ -51,6 +56,8 @@ class GateOptions:
     results: Path
     workspace: Path
     argv: Sequence[str] = field(default_factory=tuple)
+    asked: NightAsked | None = None
+    resume: RunFolder | None = None
 
     @property
     def rules(self) -> GateRules:
@@ -68,17 +75,54 @@ def rules_of(file: GateFile) -> GateRules:
 
 
 def run_gate(options: GateOptions, tools: Tools, progress: Progress) -> tuple[RunFolder, JsonObject]:
-    """Measures a night and saves it as `gate.json`. Raises HarnessError for what prevents all of it."""
-    began_s = time.monotonic()
-    created_unix_ns = time.time_ns()
+    """Measures a night, or what is left of one, and saves it as `gate.json`.
+
+    Raises HarnessError for what prevents all of it, TooNoisy where a night is not gone on with for now.
+    """
+    run = options.resume or RunFolder.create(options.results, new_run_id())
+    with run.held():
+        then = run.read_run() if options.resume else None
+        return run, _sitting(options, tools, progress, run, then)
+
+
+def _sitting(
+    options: GateOptions, tools: Tools, progress: Progress, run: RunFolder, then: JsonObject | None
+) -> JsonObject:
+    """From the noise probe to gate.json, which is the result. `then`: run.json of the night that is gone on with."""
+    began_s, unix_ns = time.monotonic(), time.time_ns()
     metrics = gated_metrics(options.file, options.scenario)
-    run = RunFolder.create(options.results, new_run_id())
     noise = _probe(options, tools, progress)
     night = Night(options.base, options.head, options.seed, options.rules, metrics, noise)
+    built = Built(
+        created_unix_ns=then["created_unix_ns"] if then else unix_ns,
+        asked=options.asked,
+        command=then["command"] if then else options.argv,
+        tools=tools,
+        manifest=tools.manifest({}),
+        scenario=options.scenario,
+        bases={},
+        heads={},
+    )
     if reasons := why_too_noisy(noise, options.file.noise):
-        night = replace(night, too_noisy=tuple(reasons))
-        nothing = Built(created_unix_ns, tools, tools.manifest({}), options.scenario, {}, {})
-        return run, _save(run, night, nothing, options.argv, "complete")
+        if then:
+            raise TooNoisy(f"{run.run_id} is not gone on with now, and can be later: {'; '.join(reasons)}")
+        return _save(run, replace(night, too_noisy=tuple(reasons)), built, "complete")
+    night, built = _build(options, night, built, progress)
+    earlier = Earlier()
+    if then:
+        earlier = take_up(run, then, run_document(night, built, "running"), unix_ns, progress)
+        built = replace(built, resumed=earlier.sittings)
+        run.make_latest()
+    _save(run, night, built, "running")
+    Journal.of(run).note(
+        "resumed" if then else "begun", pid=os.getpid(), boot_id=tools.boot_id, noise=to_json(noise)
+    )
+    return _measure(options, run, night, built, earlier, progress, began_s)
+
+
+def _build(options: GateOptions, night: Night, built: Built, progress: Progress) -> tuple[Night, Built]:
+    """Both sides of every target; one that cannot be built is skipped."""
+    tools = built.tools
     heads, head_skipped = prepare(options.head_targets, tools.driver, progress)
     bases, base_skipped = prepare(options.base_targets, tools.driver, progress)
     night = replace(
@@ -87,39 +131,68 @@ def run_gate(options: GateOptions, tools: Tools, progress: Progress) -> tuple[Ru
         targets=tuple(TargetNight(t.id) for t in options.head_targets if t.id in heads and t.id in bases),
         same_artifact=frozenset(t for t in heads if t in bases and _same(heads[t], bases[t])),
     )
-    built = Built(created_unix_ns, tools, tools.manifest(heads), options.scenario, bases, heads)
-    _save(run, night, built, options.argv, "running")
+    return night, replace(built, manifest=tools.manifest(heads), bases=bases, heads=heads)
+
+
+def _measure(
+    options: GateOptions,
+    run: RunFolder,
+    night: Night,
+    built: Built,
+    earlier: Earlier,
+    progress: Progress,
+    began_s: float,
+) -> JsonObject:
+    """All rounds that are still to be measured, to their end or an interrupt. Raises HarnessError."""
+    tools, journal = built.tools, Journal.of(run)
     keeper = GeneratorKeeper(lambda: tools.generator(run.path / "load"))
     with workspace(options.workspace, "gate") as folder:
         bench = Bench(
             run_id=run.run_id,
             driver=tools.driver,
-            artifacts=heads,
+            artifacts=built.heads,
             kit=Kit.make(),
             placement=tools.placement,
             engine=tools.engine,
             workers=tools.workers,
-            seed=options.seed,
+            seed=night.seed,
             workspace=folder,
             own_service=False,
             locustfile=False,
             generator=keeper.get,
         )
         measuring = Measuring(
-            options, metrics, run, keeper, progress, bench, replace(bench, artifacts=bases), began_s
+            scenario=options.scenario,
+            budget_s=options.budget_s,
+            metrics=night.metrics,
+            run=run,
+            keeper=keeper,
+            progress=progress,
+            head=bench,
+            base=replace(bench, artifacts=built.bases),
+            began_s=began_s - earlier.used_s,
+            journal=journal,
+            earlier=earlier,
         )
         try:
             night = measure_rounds(measuring, night)
             status = "complete"
         except KeyboardInterrupt:
             status = "interrupted"
-            progress.warn("interrupted: ending what runs; the trials that are done are kept")
-        except HarnessError:
-            _save(run, night, built, options.argv, "broken off")
+            progress.warn(
+                "interrupted: ending what runs; the trials that are done are kept. "
+                f"Go on with: harness gate --resume {run.path}"
+            )
+        except HarnessError as error:
+            with suppress(StoreError):  # the disk may be full: the error is then the one to tell of
+                _save(run, night, built, "broken off")
+                journal.note("broken off", reason=str(error))
             raise
         finally:
             keeper.discard()
-    return run, _save(run, night, built, options.argv, status)
+    document = _save(run, night, built, status)
+    journal.note("complete" if status == "complete" else "interrupted")
+    return document
 
 
 def _probe(options: GateOptions, tools: Tools, progress: Progress) -> Noise:
@@ -150,129 +223,15 @@ def _same(one: Artifact, other: Artifact) -> bool:
     )
 
 
-@dataclass
-class Measuring:
-    """A night under way: what its pairs share, and how long they take."""
-
-    options: GateOptions
-    metrics: Sequence[Gated]
-    run: RunFolder
-    keeper: GeneratorKeeper
-    progress: Progress
-    head: Bench
-    base: Bench
-    began_s: float
-    took_s: dict[str, float] = field(default_factory=dict)
-
-    def expected_s(self, target: str) -> float:
-        """How long a pair of this target takes: as the last one did, before that as planned."""
-        spec = self.head.artifacts[target].target
-        return self.took_s.get(target, 2 * estimate_s(Case(spec, self.options.scenario)))
-
-    def fits(self, rounds: Mapping[str, int]) -> bool:
-        """Whether so many further pairs of each target fit into the budget."""
-        left_s = self.options.budget_s - (time.monotonic() - self.began_s)
-        return SPARE_RATIO * sum(n * self.expected_s(t) for t, n in rounds.items()) <= left_s
-
-    def pair(self, planned: PlannedPair, head_text: str) -> PairFigures | None:
-        """Measures a pair; None when one side has no figure that may be believed."""
-        began_s = time.monotonic()
-        figures = {side: self._side(planned, side, head_text) for side in planned.sides}
-        self.took_s[planned.target] = time.monotonic() - began_s
-        if not all(figures.values()):
-            return None
-        return PairFigures(planned.round, planned.first, figures["base"], figures["head"])
-
-    def _side(self, planned: PlannedPair, side: Side, head_text: str) -> dict[str, float]:
-        """One trial; one that is not valid is repeated once, for the figures that the first could not give."""
-        bench = self.base if side == "base" else self.head
-        case = Case(bench.artifacts[planned.target].target, self.options.scenario, side=side)
-        trial = PlannedTrial(case, planned.round, planned.sides.index(side), estimate_s(case))
-        found: dict[str, float] = {}
-        for attempt in (1, 2):
-            text = f"{head_text}: {case.id}{', once more' if attempt > 1 else ''}"
-            record = one_trial(bench, trial, attempt, self.run, text, self.progress)
-            found = figures_of(record, self.metrics) | found
-            if record["status"] == "valid":
-                break
-            self.keeper.discard()
-        return found
-
-
-def measure_rounds(measuring: Measuring, night: Night) -> Night:
-    """All rounds with their looks, then the confirmation of what alerted."""
-    rules, metrics = night.rules, night.metrics
-    planned = plan_rounds([t.target for t in night.targets], rules.looks[-1], night.seed)
-    for number, pairs in enumerate(planned, start=1):
-        active = {t.target for t in night.targets if t.stopped_by is None}
-        if not active:
-            break
-        ahead = 1 + (rules.confirming if number > rules.looks[0] else 0)
-        if number > 1 and not measuring.fits(dict.fromkeys(active, ahead)):
-            measuring.progress.line("the budget has no room for another round")
-            night = replace(night, cut_short=True)
-            break
-        night = _round(measuring, night, [p for p in pairs if p.target in active], f"round {number}")
-        if number in rules.looks:
-            night = _look(measuring, night, number, metrics)
-    if night.cut_short and night.rounds > max((n for n, _ in night.looks), default=0):
-        night = _look(measuring, night, night.rounds, metrics)
-    return _confirm(measuring, night)
-
-
-def _round(
-    measuring: Measuring, night: Night, pairs: Sequence[PlannedPair], text: str, *, further: bool = False
-) -> Night:
-    found = {p.target: measuring.pair(p, text) for p in pairs}
-    targets = tuple(
-        _with_pair(t, found[t.target], further=further) if t.target in found else t for t in night.targets
-    )
-    return replace(night, targets=targets, rounds=night.rounds + (not further))
-
-
-def _with_pair(target: TargetNight, pair: PairFigures | None, *, further: bool) -> TargetNight:
-    if pair is None:
-        return replace(target, lost=target.lost + 1)
-    if further:
-        return replace(target, further=(*target.further, pair))
-    return replace(target, pairs=(*target.pairs, pair))
-
-
-def _look(measuring: Measuring, night: Night, number: int, metrics: Sequence[Gated]) -> Night:
-    """`number` rounds are over; a look that comes early spends no more than the one it stands for."""
-    rules = night.rules
-    level = next(lv for n, lv in zip(rules.looks, rules.levels, strict=True) if number <= n)
-    looked = look(night.targets, metrics, level)
-    for before, now in zip(night.targets, looked, strict=True):
-        if now.stopped_by and not before.stopped_by:
-            names = ", ".join(now.alerts or {})
-            measuring.progress.line(
-                f"{now.target} after {len(now.pairs)} pairs: {now.stopped_by}"
-                + (f" ({names})" if names else "")
-            )
-    return replace(night, targets=looked, looks=(*night.looks, (number, level)))
-
-
-def _confirm(measuring: Measuring, night: Night) -> Night:
-    rules = night.rules
-    alerting = [t.target for t in night.targets if needs_confirming(t, night.metrics)]
-    if not alerting:
-        return night
-    measuring.progress.line(f"confirming {', '.join(alerting)} by {rules.confirming} further pairs")
-    for pairs in plan_rounds(alerting, rules.confirming, night.seed, begin=night.rounds + 1):
-        night = _round(measuring, night, pairs, "confirmation", further=True)
-    return night
-
-
-def _save(run: RunFolder, night: Night, built: Built, argv: Sequence[str], status: str) -> JsonObject:
-    """Writes run.json, and gate.json once there is something to say."""
-    run.write_run(run_document(night, built, argv, status))
+def _save(run: RunFolder, night: Night, built: Built, status: str) -> JsonObject:
+    """Writes gate.json once there is something to say, and then run.json: a night that is complete has both."""
     level = night.looks[-1][1] if night.looks else night.rules.levels[-1]
     judged = verdicts(night.targets, night.metrics, night.rules, level)
     word = "cannot tell" if night.too_noisy else night_word(judged)
-    document = night_document(run.run_id, night, judged, word, status)
+    document = night_document(run.run_id, night, judged, word, status, built.notes)
     if status != "running":
         write_json(run.path / "gate.json", document)
+    run.write_run(run_document(night, built, status))
     return document
 
 

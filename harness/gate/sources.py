@@ -9,13 +9,13 @@ import re
 import shutil
 import subprocess
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from harness.catalogue import find_target
 from harness.errors import UsageError
-from harness.model import DockerSpec, TargetSpec
+from harness.model import DockerSpec, JsonObject, TargetSpec
 
 _IMAGE = re.compile(r"^(?:[\w./:-]+@)?sha256:[0-9a-f]{64}$")
 _GIT_DEADLINE_S = 60
@@ -57,6 +57,17 @@ def resolve(text: str, repository: Path, workspace: Path) -> Source:
             "A shallow clone lacks old revisions: git fetch --unshallow"
         )
     return Source("revision", text, _unpacked(commit, repository, workspace), commit)
+
+
+def again(side: JsonObject, repository: Path, workspace: Path) -> Source:
+    """A side of a night that is gone on with: the revision of then, whatever its name means by now. Raises UsageError.
+
+    `side`: as `document.source_json` wrote it.
+    """
+    if side["kind"] == "directory" and side["name"] == _WORKING_TREE:
+        return working_tree(repository)
+    text = side["revision"] if side["kind"] == "revision" else side["name"]
+    return replace(resolve(text, repository, workspace), name=side["name"])
 
 
 def working_tree(repository: Path) -> Source:

@@ -98,7 +98,7 @@ def remarks(night: JsonObject) -> list[str]:
         lost = f", {target['lost']} more were lost to invalid trials" if target["lost"] else ""
         stopped = f"; measured no further because of {target['stopped_by']}" if target["stopped_by"] else ""
         found.append(pairs + lost + stopped.replace("because of all the same", "as all was the same"))
-    return [*found, noise_text(night)]
+    return [*found, *night.get("notes", ()), noise_text(night)]
 
 
 def print_night(console: Console, night: JsonObject) -> None:
@@ -140,6 +140,10 @@ def night_junit(night: JsonObject) -> str:
     root = ET.Element("testsuites", name=f"gate {night['run']}")
     for target in night["targets"]:
         suite = ET.SubElement(root, "testsuite", name=target["target"])
+        if notes := night.get("notes"):
+            properties = ET.SubElement(suite, "properties")
+            for note in notes:
+                ET.SubElement(properties, "property", name="note", value=note)
         words = []
         for metric, line in zip(target["metrics"], lines({"targets": [target]}), strict=True):
             case = ET.SubElement(suite, "testcase", classname=f"gate.{target['target']}", name=line.cells[1])

@@ -19,12 +19,13 @@ from harness.report.night import night_junit, night_markdown, read_night, write_
 from harness.store import RunFolder, write_json
 
 LEVEL = RULES.levels[0]
+NOTE = "services run as processes, not in containers"
 
 
 def document(made: Night, status: str = "complete") -> JsonObject:
     judged = verdicts(made.targets, METRICS, RULES, LEVEL)
     word = "cannot tell" if made.too_noisy else night_word(judged)
-    return night_document("2026-11-25T01-02-03Z-abcd", made, judged, word, status)
+    return night_document("2026-11-25T01-02-03Z-abcd", made, judged, word, status, [NOTE])
 
 
 def regression() -> JsonObject:
@@ -47,6 +48,7 @@ def test_a_regression_is_exit_code_1_and_its_sentence_stands_in_every_format(tmp
     sentence = made["targets"][0]["metrics"][0]["text"]
     for path in paths.values():
         assert sentence in path.read_text(encoding="utf-8")
+        assert NOTE in path.read_text(encoding="utf-8")
 
 
 def test_every_pair_is_in_the_document_so_that_all_can_be_computed_again() -> None:

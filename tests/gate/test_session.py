@@ -12,16 +12,18 @@ import pytest
 from gate.made import METRICS, RULES, night
 from rich.console import Console
 
-from harness.catalogue import find_scenario, find_target, read_gate_file
+from harness.catalogue import find_scenario, find_target
 from harness.drivers.base import Artifact
-from harness.gate import session
+from harness.gate import measuring
 from harness.gate.judge import night_word, verdicts
+from harness.gate.measuring import Measuring, measure_rounds
 from harness.gate.model import Night, TargetNight
-from harness.gate.session import GateOptions, Measuring, measure_rounds
-from harness.gate.sources import working_tree
+from harness.gate.resume import Earlier
+from harness.journal import Journal
 from harness.model import PlannedTrial
 from harness.progress import Progress
 from harness.rounds import GeneratorKeeper
+from harness.store import RunFolder
 from harness.trials.trial import Bench
 
 TARGETS = ("go", "rust-axum")
@@ -34,11 +36,15 @@ class Bed:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, cpu_ns: Figure, *, valid: bool = True) -> None:
         self.done: list[tuple[str, str, int]] = []
+        self.records: dict[tuple[str, int, int], dict[str, Any]] = {}
+        self.killed_at: int | None = None
         self._cpu_ns = cpu_ns
         self._valid = valid
-        monkeypatch.setattr(session, "one_trial", self._one_trial)
+        monkeypatch.setattr(measuring, "one_trial", self._one_trial)
 
-    def _one_trial(self, bench: Bench, planned: PlannedTrial, *_: Any) -> dict[str, Any]:
+    def _one_trial(self, bench: Bench, planned: PlannedTrial, attempt: int, *_: Any) -> dict[str, Any]:
+        if len(self.done) == self.killed_at:
+            raise KeyboardInterrupt
         case = planned.case
         key = (case.target.id, str(case.side), planned.round)
         self.done.append(key)
@@ -51,41 +57,32 @@ class Bed:
             "findings": [],
         }
         windows = [{"name": name, **window} for name in ("peak", "rate-1000")]
-        return {"status": "valid" if self._valid else "failed", "windows": windows}
+        record = {"status": "valid" if self._valid else "failed", "windows": windows}
+        self.records[case.id, planned.round, attempt] = record
+        return record
 
-    def run(self, tmp_path: Path, budget_s: float = 1e6) -> Night:
+    def run(self, tmp_path: Path, earlier: Earlier | None = None) -> Night:
         specs = [find_target(t) for t in TARGETS]
-        here = working_tree(Path(__file__).parents[2])
         artifacts = {t.id: Artifact(t, "hash") for t in specs}
         bench: Any = type("Stub", (), {"artifacts": artifacts})()
-        options = GateOptions(
-            file=read_gate_file(),
-            scenario=find_scenario("gate"),
-            base=here,
-            head=here,
-            base_targets=specs,
-            head_targets=specs,
-            budget_s=budget_s,
-            seed=1,
-            probe_s=1.0,
-            results=tmp_path,
-            workspace=tmp_path,
-        )
-        run: Any = None
+        run = RunFolder(tmp_path)
         generator: Any = None
         progress = Progress(Console(quiet=True))
-        measuring = Measuring(
-            options,
-            METRICS,
-            run,
-            GeneratorKeeper(generator),
-            progress,
-            bench,
-            bench,
+        under_way = Measuring(
+            scenario=find_scenario("gate"),
+            budget_s=1e6,
+            metrics=METRICS,
+            run=run,
+            keeper=GeneratorKeeper(generator),
+            progress=progress,
+            head=bench,
+            base=bench,
             began_s=time.monotonic(),
+            journal=Journal.of(run),
+            earlier=earlier or Earlier(),
         )
         empty = replace(night(), targets=tuple(TargetNight(t) for t in TARGETS), rounds=0, looks=())
-        return measure_rounds(measuring, empty)
+        return measure_rounds(under_way, empty)
 
 
 def word_of(made: Night) -> str:
@@ -142,7 +139,68 @@ def test_the_budget_ends_the_rounds_and_what_there_is_is_looked_at(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bed = Bed(monkeypatch, lambda *_: 100_000.0)
-    monkeypatch.setattr(session.Measuring, "fits", lambda *_: len(bed.done) < 5 * 2 * len(TARGETS))
+    monkeypatch.setattr(measuring.Measuring, "fits", lambda *_: len(bed.done) < 5 * 2 * len(TARGETS))
     made = bed.run(tmp_path)
     assert (made.rounds, made.cut_short) == (5, True)
     assert made.looks == ((5, RULES.levels[0]),)
+
+
+# --- cut off and gone on with ----------------------------------------------------------------------------------
+
+
+def cut_after(tmp_path: Path) -> int | None:
+    entries = Journal.of(RunFolder(tmp_path)).ledger.read().entries
+    return next((e["round"] for e in entries if e["event"] == "cut short"), None)
+
+
+@pytest.mark.parametrize("killed_at", [0, 1, 7, 23, 24, 25, 30])
+def test_a_night_that_is_cut_off_anywhere_comes_to_the_same_end_and_repeats_nothing(
+    killed_at: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Twelve pairs, and from trial 24 on the confirmation of one target."""
+
+    def slower(target: str, side: str, _: int) -> float:
+        return 112_000.0 if (target, side) == ("go", "head") else 100_000.0
+
+    whole = Bed(monkeypatch, slower)
+    expected = whole.run(tmp_path / "whole")
+    assert len(whole.done) > 30
+    bed = Bed(monkeypatch, slower)
+    bed.killed_at = killed_at
+    with pytest.raises(KeyboardInterrupt):
+        bed.run(tmp_path / "cut")
+    bed.killed_at = None
+    assert bed.run(tmp_path / "cut", Earlier(dict(bed.records))) == expected
+    assert bed.done == whole.done
+
+
+def test_what_the_budget_cut_short_stays_so_after_a_kill(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def slower(target: str, side: str, _: int) -> float:
+        return 112_000.0 if (target, side) == ("go", "head") else 100_000.0
+
+    bed = Bed(monkeypatch, slower)
+    monkeypatch.setattr(measuring.Measuring, "fits", lambda *_: len(bed.done) < 5 * 2 * len(TARGETS))
+    bed.killed_at = 22  # within the confirmation
+    with pytest.raises(KeyboardInterrupt):
+        bed.run(tmp_path)
+    assert cut_after(tmp_path) == 5
+    bed.killed_at = None
+    monkeypatch.setattr(measuring.Measuring, "fits", lambda *_: True)
+    made = bed.run(tmp_path, Earlier(dict(bed.records), cut_after=5))
+    assert (made.rounds, made.cut_short) == (5, True)
+    assert len(bed.done) == 5 * 2 * len(TARGETS) + 2 * RULES.confirming
+
+
+def test_a_trial_that_was_not_valid_before_the_kill_has_its_second_attempt_after_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bed = Bed(monkeypatch, lambda *_: 100_000.0, valid=False)
+    bed.killed_at = 1
+    with pytest.raises(KeyboardInterrupt):
+        bed.run(tmp_path)
+    bed.killed_at = None
+    made = bed.run(tmp_path, Earlier(dict(bed.records)))
+    assert {t.lost for t in made.targets} == {RULES.looks[-1]}
+    assert len(bed.done) == RULES.looks[-1] * len(TARGETS) * 2 * 2

@@ -9,7 +9,8 @@ import pytest
 
 from harness.catalogue import ROOT, find_target
 from harness.errors import UsageError
-from harness.gate.sources import find_side, resolve, working_tree
+from harness.gate.document import source_json
+from harness.gate.sources import again, find_side, resolve, working_tree
 
 TARGET = (ROOT / "targets" / "go" / "target.yaml").read_text(encoding="utf-8")
 
@@ -41,6 +42,17 @@ def test_a_revision_is_unpacked_once_and_read_as_it_was(repository: Path, tmp_pa
     assert resolve(before.revision[:9], repository, tmp_path / "sources").root == before.root
     now = working_tree(repository)
     assert (find_side(now, "go").label, now.clean) == ("second", True)
+
+
+def test_a_night_gone_on_with_has_the_revision_of_then_under_the_name_of_then(
+    repository: Path, tmp_path: Path
+) -> None:
+    before = resolve("main", repository, tmp_path / "sources")
+    git(repository, "commit", "--quiet", "--allow-empty", "-m", "third")
+    assert resolve("main", repository, tmp_path / "sources").revision != before.revision
+    assert again(source_json(before), repository, tmp_path / "sources") == before
+    now = working_tree(repository)
+    assert again(source_json(now), repository, tmp_path / "sources") == now
 
 
 def test_a_changed_checkout_is_not_clean_and_says_so(repository: Path) -> None:

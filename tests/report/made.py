@@ -147,7 +147,7 @@ def _document(making: Making, options: PlanOptions, plan: Any, specs: Mapping[st
         engine_note=None,
         workers=1,
         placement=PLACEMENT,
-        manifest=lambda _: _manifest(making),
+        manifest=lambda _: manifest(making),
         harness_hash="fedcba9876543210",
     )
     wanted = SimpleNamespace(
@@ -161,7 +161,7 @@ def _document(making: Making, options: PlanOptions, plan: Any, specs: Mapping[st
     )
     document["created_unix_ns"] = EPOCH_NS
     document["calibration"] = {"bouts": [], "missing_because": "made up, not measured", "notes": []}
-    document["manifest_after"] = _manifest(making)
+    document["manifest_after"] = manifest(making)
     return document
 
 
@@ -177,7 +177,7 @@ PLACEMENT = Placement(
 )
 
 
-def _manifest(making: Making) -> JsonObject:
+def manifest(making: Making) -> JsonObject:
     return {
         "schema": 1,
         "cpu_model": making.cpu_model,

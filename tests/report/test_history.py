@@ -14,6 +14,7 @@ import pytest
 from gate.made import CPU, METRICS, RULES, night, pairs
 from report.made import FOUR, PLACEMENT, Making
 
+from harness.asked import NightAsked
 from harness.catalogue import find_scenario, find_target
 from harness.drivers.base import Artifact
 from harness.gate.document import Built, night_document, run_document
@@ -81,13 +82,14 @@ def a_night(targets: Sequence[TargetNight]) -> list[tuple[str, Any]]:
         },
         harness_hash="0",
     )
-    sides = [
+    bases, heads = (
         {t.target: Artifact(find_target("go"), f"hash of {side}") for t in targets}
         for side in ("base", "head")
-    ]
-    built = Built(5, tools, tools.manifest({}), find_scenario("gate"), *sides)
+    )
+    asked = NightAsked(config="/rules.yaml")
+    built = Built(5, asked, [], tools, tools.manifest({}), find_scenario("gate"), bases, heads)
     word = night_word(judged := verdicts(made.targets, METRICS, RULES, RULES.levels[0]))
-    document = json.loads(json.dumps(run_document(made, built, [], "complete")))
+    document = json.loads(json.dumps(run_document(made, built, "complete")))
     return night_lines(document, night_document("2026-11-25T01-02-03Z-abcd", made, judged, word, "complete"))
 
 
