@@ -143,8 +143,8 @@ class RunningTarget(ABC):
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
-    def ready_ns(self) -> int:
-        """From just before the service's start to its first healthy answer."""
+    def ready_ns(self) -> int | None:
+        """From just before the service's start to its first healthy answer; None when it ran before."""
         return self.ready_unix_ns - self.started_unix_ns
 
     @abstractmethod
