@@ -87,7 +87,7 @@ bench-gates: .venv/.ready-dev worker ## are spoilt windows flagged, and clean on
 	@$(BIN)/python tests/e2e/bench_gates.py $(ARGS)
 
 .PHONY: bench-resume
-bench-resume: .venv/.ready-dev ## a bench killed at 20 random moments and gone on with: what each kill costs (ten minutes)
+bench-resume: .venv/.ready-dev ## a bench (ARGS=--gate: a night) killed at 20 random moments and gone on with: what each kill costs
 	@$(BIN)/python tests/e2e/bench_resume.py $(ARGS)
 
 .PHONY: bench-report

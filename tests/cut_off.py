@@ -9,20 +9,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from statistics import median
 
 from rig import Harness, left_of, read_json
 
 from harness.journal import Journal
 from harness.store import RunFolder
+from harness.units import NS_PER_S
 
+RULES = """
+schema: 1
+accepted: null
+scenario: smoke
+looks: [4]
+confirmation: {pairs: 1, agreeing: 1}
+budget: 20m
+metrics:
+  - {metric: ready_ns, relevant_ratio: 1.0}
+noise: {steal_ratio: 1, other_load_ratio: 1, jitter_p99: 10s, bandwidth_spread_ratio: 100}
+"""
+"""gate.yaml of a night of a few short trials, on a machine however noisy."""
 Start = Callable[..., Harness]
 _LOOK_ROUND_S = 0.02
+_FIRST_GUESS_S = 10.0
 _END_DEADLINE_S = 1_200.0
 
 
 @dataclass(frozen=True)
 class Kill:
-    """One `kill -9`: when, what was under way, and how many trials were on disk before it and after the next sitting.
+    """One `kill -9`: how long into a trial, what was under way, and how many trials were on disk by then.
 
     `spoilt`: finished trials that the next sitting no longer had as they were. `left`: processes of the run that
     outlived their deadline.
@@ -58,29 +73,26 @@ def begun_and_ended(run: Path) -> tuple[Counter[str], Counter[str]]:
 
 
 def killed_again_and_again(
-    start: Start, arguments: tuple[str, ...], kills: int, random: Random, longest_s: float
+    start: Start, arguments: tuple[str, ...], kills: int, trials: int, random: Random
 ) -> tuple[list[Kill], Harness]:
-    """Kills the run so often, at random moments of up to `longest_s` after its start; the last sitting ends by itself.
+    """Kills the run so often, at moments spread evenly over its `trials`; the last sitting ends by itself.
 
-    The first kill may fall into the calibration, the others come after it: no trial would ever be reached else.
+    A moment is drawn as a number of trials, 3.4 say: when 3 have ended, 0.4 of a trial's length after the next began.
     Fewer kills when the run is complete before.
     """
     done: list[Kill] = []
     harness = start(*arguments)
-    while len(done) < kills:
-        if not _wait_for_run(harness, calibrated=bool(done)):
-            break
-        after_s = random.uniform(0.0, longest_s)
-        if not _runs_for(harness, after_s):
+    for moment in sorted(random.uniform(0, trials) for _ in range(kills)):
+        after_s = _wait_for_moment(harness, moment)
+        if after_s is None:
             break
         harness.process.kill()
         harness.process.wait()
         run = harness.run_folder()
-        begun, ended = begun_and_ended(run)
         before = trials_on_disk(run)
-        under_way = ", ".join(begun - ended) or "between two trials"
+        under_way = _under_way(run)
         left = len(left_of(run.name))
-        harness = start("bench", "--resume", str(run))
+        harness = start(arguments[0], "--resume", str(run))
         if not _resumed(harness, run, len(done) + 1):
             break
         now = trials_on_disk(run)
@@ -90,18 +102,35 @@ def killed_again_and_again(
     return done, harness
 
 
-def _wait_for_run(harness: Harness, *, calibrated: bool) -> bool:
-    """Until the run has begun, or is calibrated even; False when it ends before."""
+def _under_way(run: Path) -> str:
+    last = Journal.of(RunFolder(run)).ledger.read().entries[-1]
+    if last["event"] != "trial begun":
+        return "between two trials"
+    return f"{last['case']}, round {last['round']}, attempt {last['attempt']}"
+
+
+def _wait_for_moment(harness: Harness, moment: float) -> float | None:
+    """Until then; how long into the trial that is, in s. None when the command ends before."""
     while harness.process.poll() is None:
-        if "results in" in harness.output and (not calibrated or _is_calibrated(harness.run_folder())):
-            return True
+        if harness.results.exists() and _is_measuring(harness.run_folder(), int(moment)):
+            after_s = moment % 1 * _length_s(harness.run_folder())
+            return after_s if _runs_for(harness, after_s) else None
         time.sleep(_LOOK_ROUND_S)
-    return False
+    return None
 
 
-def _is_calibrated(run: Path) -> bool:
+def _is_measuring(run: Path, ended: int) -> bool:
+    """Whether the sitting under way measures a trial, after so many that have ended."""
     entries = Journal.of(RunFolder(run)).ledger.read().entries
-    return any(entry["event"] == "calibrated" for entry in entries)
+    under_way = bool(entries) and entries[-1]["event"] == "trial begun"
+    return under_way and sum(e["event"] == "trial ended" for e in entries) >= ended
+
+
+def _length_s(run: Path) -> float:
+    """The median length of the trials that have ended; a guess before the first."""
+    records = [read_json(p) for p in run.glob("trials/*/*/[!.]*/trial.json")]
+    lengths_s = [(r["ended_unix_ns"] - r["started_unix_ns"]) / NS_PER_S for r in records]
+    return median(lengths_s) if lengths_s else _FIRST_GUESS_S
 
 
 def _resumed(harness: Harness, run: Path, times: int) -> bool:
@@ -140,6 +169,6 @@ def complaints(kills: list[Kill], harness: Harness) -> list[str]:
         found.append(f"measured twice: {doubled}")
     firsts = sorted((t for t in trials if t["attempt"] == 1), key=lambda t: t["started_unix_ns"])
     order = [[t["case"]["id"], t["round"]] for t in firsts]
-    if order != document["order"]:
+    if order != document.get("order", order):  # of a night it is planned as it goes
         found.append(f"the order was {order}, planned was {document['order']}")
     return found

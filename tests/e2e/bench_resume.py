@@ -1,7 +1,7 @@
-"""Kills a real bench at many random moments, goes on each time, and tells what each kill cost.
+"""Kills a real bench, or night, at many random moments, goes on each time, and tells what each kill cost.
 
-`python tests/e2e/bench_resume.py --kills 20` prints a line for each kill; ends with 1 when more than the trial under
-way was lost, and the like.
+`python tests/e2e/bench_resume.py --kills 20` (`--gate` for a night) prints a line for each kill; ends with 1 when more
+than the trial under way was lost, and the like.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cut_off import Kill, begun_and_ended, complaints, killed_again_and_again
+from cut_off import RULES, Kill, begun_and_ended, complaints, killed_again_and_again
 from rig import Harness
 
 from harness.catalogue import ROOT
@@ -28,8 +28,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--targets", default="go")
-    parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--longest-s", type=float, default=30.0, help="latest moment of a kill")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--gate", action="store_true", help="a night of four rounds in place of a bench")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-resume-") as name:
         folder = Path(name)
@@ -46,10 +46,18 @@ def main() -> int:
                 )
             return Harness(process, log, folder / "results")
 
-        which = ("--target", options.targets, "--rounds", str(options.rounds))
-        bench = ("bench", "smoke", "--driver", "process", *which)
+        which = ("--target", options.targets, "--driver", "process")
+        targets = len(options.targets.split(","))
+        if options.gate:
+            rules = folder / "rules.yaml"
+            rules.write_text(RULES, encoding="utf-8")
+            command: tuple[str, ...] = ("gate", "--base", "HEAD", "--quick", "--config", str(rules), *which)
+            trials = 4 * 2 * targets
+        else:
+            command = ("bench", "smoke", "--quick", "--rounds", str(options.rounds), *which)
+            trials = options.rounds * (targets + 1)  # and the blind twin
         kills, harness = killed_again_and_again(
-            start, bench, options.kills, random.Random(options.seed), options.longest_s
+            start, command, options.kills, trials, random.Random(options.seed)
         )
         return report(options.seed, kills, harness)
 

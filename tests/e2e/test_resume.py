@@ -8,9 +8,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from cut_off import complaints, killed_again_and_again, trials_on_disk
+from cut_off import RULES, begun_and_ended, complaints, killed_again_and_again, trials_on_disk
 from rig import Harness, left_of, read_json
 
+from harness.catalogue import ROOT
 from harness.store import write_json
 
 Start = Callable[..., Harness]
@@ -21,7 +22,7 @@ def test_a_run_killed_at_random_moments_comes_to_its_end_and_loses_at_most_what_
     start: Start,
 ) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
-    kills, harness = killed_again_and_again(start, SMOKE, 3, random.Random(seed), 25.0)
+    kills, harness = killed_again_and_again(start, SMOKE, 3, 4, random.Random(seed))
     assert kills, harness.output
     assert complaints(kills, harness) == [], f"seed {seed}"
     assert "resumed" in read_json(harness.run_folder() / "run.json")
@@ -84,3 +85,69 @@ def test_retry_without_a_run_is_wrong_use(start: Start) -> None:
     harness = start("bench", "--retry-failed")
     assert harness.process.wait(60) == 2
     assert "--resume RUN" in harness.output
+
+
+RUN = 'run: ["{build}/service"]'
+SLOW_RUN = 'run: ["/bin/sh", "-c", "sleep 1; exec \'{build}/service\'"]'
+
+
+def test_a_night_of_the_guard_that_is_killed_is_gone_on_with_and_finds_what_is_slower(
+    start: Start, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES, encoding="utf-8")
+    slow = tmp_path / "slow" / "targets" / "go"
+    shutil.copytree(ROOT / "targets" / "go", slow)
+    spec = (slow / "target.yaml").read_text(encoding="utf-8")
+    assert RUN in spec
+    (slow / "target.yaml").write_text(spec.replace(RUN, SLOW_RUN), encoding="utf-8")
+    which = ("--base", "HEAD", "--head", str(tmp_path / "slow"), "--target", "go")
+    harness = start("gate", *which, "--driver", "process", "--config", str(rules))
+    harness.await_condition(harness.results.exists, "folder of results")
+    harness.await_condition(lambda: len(trials_on_disk(harness.run_folder())) >= 3, "third trial")
+    harness.await_condition(harness.working_on(""), "a further trial")
+    run = harness.run_folder()
+
+    beside = start("gate", "--resume", str(run))
+    assert beside.process.wait(120) == 2
+    assert "measured by another harness" in beside.output
+
+    harness.process.kill()
+    harness.process.wait()
+    assert left_of(run.name) == []
+    before = trials_on_disk(run)
+
+    other = start("gate", "--resume", str(run), "--seed", "6")
+    assert other.process.wait(120) == 2, other.output
+    assert "--seed was 1, now 6" in other.output
+
+    again = start("gate", "--resume", str(run))
+    again.await_condition(lambda: len(trials_on_disk(run)) > len(before), "a further trial")
+    again.await_condition(harness.working_on(""), "a trial under way")
+    assert again.end(signal.SIGINT) == 130, again.output
+    assert f"harness gate --resume {run}" in again.output
+    between = trials_on_disk(run)
+    assert before.items() <= between.items()
+
+    last = start("gate", "--resume", str(run))
+    assert last.process.wait(600) == 1, last.output
+    assert "regression" in last.output
+    assert between.items() <= trials_on_disk(run).items()
+    begun, ended = begun_and_ended(run)
+    assert (begun - ended).total() <= 2, "each time at most the trial under way is measured again"
+    assert max(ended.values()) == 1
+    night = read_json(run / "gate.json")
+    assert (night["rounds"], night["verdict"], len(night["targets"][0]["metrics"][0]["further"])) == (
+        4,
+        "regression",
+        1,
+    )
+    kept = [s["trials_kept"] for s in read_json(run / "run.json")["resumed"]]
+    assert kept == [len(before), len(between)]
+
+    whole = trials_on_disk(run)
+    once_more = start("gate", "--resume", str(run))
+    assert once_more.process.wait(120) == 1, once_more.output
+    assert trials_on_disk(run) == whole
+    (history,) = (harness.results / "history").iterdir()
+    assert len(history.read_text(encoding="utf-8").splitlines()) == 1
