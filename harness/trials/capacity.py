@@ -14,7 +14,7 @@ PRECISION = 1.05
 _FIRST_SHARE_OF_PEAK = 0.85
 _WIDE_STEP = 1.2
 _WIDE_PROBES = 9
-_NARROW_PROBES = 5
+_NARROW_PROBES = 4
 _LONGEST_STRIDE = 2.0
 _LOWEST_SHARE_OF_START = 0.05
 """A rate under this would take long to probe, and say little: the limit does not fit the service or the machine."""
