@@ -48,7 +48,8 @@ def warn(text: str) -> None:
     err.print(Text.assemble(("!", "yellow"), f" {text}"))
 
 
-def _blame(text: str) -> None:
+def blame(text: str) -> None:
+    """What went wrong."""
     err.print(Text.assemble(("✗", "red"), f" {text}".replace("\n", "\n  ")))
 
 
@@ -82,7 +83,7 @@ def finish(
     command: str, results: Path, code: ExitCode, reasons: tuple[str, ...], run: str | None = None
 ) -> None:
     for reason in reasons:
-        _blame(reason)
+        blame(reason)
     _note_outcome(command, results, code, reasons, run)
     raise typer.Exit(int(code))
 
@@ -139,5 +140,5 @@ def _unexpected(command: str, ending: Ending, error: Exception) -> int:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(f"harness {__version__}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}")
     reason = f"unexpected {type(error).__name__}: {error}"
-    _blame(f"this is a fault of the harness: {reason}\ndetails: {name}")
+    blame(f"this is a fault of the harness: {reason}\ndetails: {name}")
     return _ended(command, ending, ExitCode.INFRASTRUCTURE, reason)

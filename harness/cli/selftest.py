@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from harness.catalogue import ROOT, find_scenario, read_gate_file
-from harness.cli.ending import err, finish, out, put_outcome_in
+from harness.cli.ending import blame, err, finish, out, put_outcome_in
 from harness.cli.options import RESULTS, AsJson, ProfileName, Quiet, command_line, duration_s
 from harness.errors import ExitCode, worst
 from harness.progress import Progress
@@ -103,7 +102,7 @@ def show(
 
     told = _print([from_json(read_json(run / FILE)) for run in runs], as_json=as_json)
     for _, text in told:
-        err.print(f"[red]✗[/red] {escape(text)}", highlight=False)
+        blame(text)
     raise typer.Exit(int(worst(*(code for code, _ in told))))
 
 

@@ -204,6 +204,11 @@ def read_latency_log(path: Path) -> dict[Key, tuple[str, ...]]:
     return histograms
 
 
+def logged(path: Path) -> Recording:
+    """What a latency log holds: the histograms alone. Raises StoreError."""
+    return Recording(read_latency_log(path), (), {}, {})
+
+
 def write_seconds(path: Path, rows: Iterable[SecondRow]) -> None:
     """Raises StoreError."""
     text = io.StringIO()

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.figures import ALL_KINDS
-from harness.load.result import Recording, read_latency_log
+from harness.load.result import logged
 from harness.model import JsonObject, Window
 from harness.stats.checks import Finding
 from harness.trials.capacity import Found, Limit, Probe, Search, Try, next_step
@@ -74,9 +74,7 @@ def _read(rate_rps: float, record: JsonObject, folder: Path, limit: Limit) -> Pr
     wrong = [f for f in record["findings"] if f["ok"] is False and f["name"] != _ERRORS]
     if p99_ns is not None and wrong and all(f["name"] in _ON_TIME for f in wrong):
         kinds = None if headline["kind"] == ALL_KINDS else [headline["kind"]]
-        p99_ns = (
-            Recording(read_latency_log(folder / "latency.hlog"), (), {}, {}).responses(kinds).percentile(99)
-        )
+        p99_ns = logged(folder / "latency.hlog").responses(kinds).percentile(99)
         if p99_ns is not None and p99_ns <= limit.p99_ns:
             _forgive(wrong)
             wrong = []

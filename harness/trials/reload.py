@@ -14,7 +14,7 @@ from typing import Literal
 from harness import figures
 from harness.drivers.base import RunningTarget
 from harness.errors import LoadError
-from harness.load.result import Recording, read_latency_log
+from harness.load.result import Recording, logged
 from harness.load.supervise import Progress
 from harness.model import JsonObject, Reload, Window
 from harness.traffic import ACCEPTED
@@ -158,7 +158,7 @@ def reload_figures(offered: Offered, changes: Sequence[Change], spec: Reload) ->
         for s in _seconds(change, figure, result.start_unix_ns)
     }
     counts = figures.counts(list(result.totals.values()))
-    records = Recording(read_latency_log(offered.folder / "latency.hlog"), (), {}, {})
+    records = logged(offered.folder / "latency.hlog")
     every = {key.second for key in records.histograms}
     return {
         "rate_rps": spec.rate_rps,
