@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use bench_worker::engine::Outcome;
 use bench_worker::protocol::{FromMaster, Load, LoadStart, Mode, RunId, Share, Spawn, ToMaster, WorkerState};
 use bench_worker::schedule::Spread;
-use bench_worker::session::{ANNOUNCE_INTERVAL_NS, Action, MASTER_SILENCE_NS, Session, Vitals};
+use bench_worker::session::{
+    ANNOUNCE_PAUSE_NS, Action, LONGEST_ANNOUNCE_PAUSE_NS, MASTER_SILENCE_NS, Session, Vitals,
+};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -106,15 +108,32 @@ fn it_announces_itself_until_it_is_known() {
     assert_eq!(session.next_tick_ns(), u64::MAX, "without a link there is nothing to do");
     session.on_link_up(SECOND_NS);
     assert_eq!(tick(&mut session, 1), ["send client_ready"]);
-    assert_eq!(session.next_tick_ns(), SECOND_NS + ANNOUNCE_INTERVAL_NS);
-    assert_eq!(tick(&mut session, 2), [""; 0]);
-    assert_eq!(tick(&mut session, 6), ["reconnect afresh"], "over another connection it may be heard");
-    session.on_link_down();
-    session.on_link_up(6 * SECOND_NS);
-    assert_eq!(tick(&mut session, 6), ["send client_ready"]);
-    say(&mut session, FromMaster::Ack(None), 7);
-    assert_eq!(tick(&mut session, 7), ["send heartbeat (Ready)"]);
-    assert_eq!(session.next_tick_ns(), 8 * SECOND_NS);
+    let mut now_ns = SECOND_NS;
+    for pause_ns in [1, 2, 4, 5, 5].map(|seconds| seconds * ANNOUNCE_PAUSE_NS) {
+        assert!(pause_ns <= LONGEST_ANNOUNCE_PAUSE_NS);
+        assert_eq!(session.next_tick_ns(), now_ns + pause_ns);
+        now_ns += pause_ns;
+        assert!(session.on_tick(now_ns - 1, Vitals::default()).is_empty());
+        let again = names(&session.on_tick(now_ns, Vitals::default()));
+        assert_eq!(again, ["reconnect afresh"], "over another connection it may be heard");
+        session.on_link_down();
+        session.on_link_up(now_ns);
+        assert_eq!(names(&session.on_tick(now_ns, Vitals::default())), ["send client_ready"]);
+    }
+    session.on_message(FromMaster::Ack(None), now_ns);
+    assert_eq!(names(&session.on_tick(now_ns, Vitals::default())), ["send heartbeat (Ready)"]);
+    assert_eq!(session.next_tick_ns(), now_ns + SECOND_NS);
+}
+
+/// A master gives up a worker it has not heard for four seconds, and with the last worker the test.
+#[test]
+fn a_lost_master_is_asked_again_before_it_gives_the_worker_up() {
+    let mut session = known(false);
+    session.on_tick(MASTER_SILENCE_NS, Vitals::default());
+    let back_ns = 2 * MASTER_SILENCE_NS;
+    session.on_link_up(back_ns);
+    assert_eq!(names(&session.on_tick(back_ns, Vitals::default())), ["send client_ready"]);
+    assert!(session.next_tick_ns() < back_ns + 2 * SECOND_NS);
 }
 
 #[test]

@@ -14,9 +14,13 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// A master that has said nothing for so long is lost, and the load with it. It answers a heartbeat a second.
 pub const MASTER_SILENCE_NS: u64 = 4 * SECOND_NS;
 
-/// Until the master knows it, the worker announces itself this often, each time over a new connection: a master that still
-/// has an older one under the same name ignores what comes over the newer.
-pub const ANNOUNCE_INTERVAL_NS: u64 = 5 * SECOND_NS;
+/// Until the master knows it, the worker announces itself again after this pause, each time over a new connection: a master
+/// that still has an older one under the same name ignores what comes over the newer. The pause doubles up to the longest.
+/// The first is short, since a master gives up a worker, and with its last one the test, after four seconds.
+pub const ANNOUNCE_PAUSE_NS: u64 = SECOND_NS;
+
+/// No pause between announcements is longer.
+pub const LONGEST_ANNOUNCE_PAUSE_NS: u64 = 5 * SECOND_NS;
 
 const HEARTBEAT_INTERVAL_NS: u64 = SECOND_NS;
 const REPORT_INTERVAL_NS: u64 = SECOND_NS;
@@ -61,6 +65,7 @@ pub struct Session {
     afterwards: Option<Afterwards>,
     last_heard_ns: u64,
     next_announcement_ns: u64,
+    announce_pause_ns: u64,
     /// Over the connection there is now.
     has_announced: bool,
     next_heartbeat_ns: u64,
@@ -83,6 +88,7 @@ impl Session {
             afterwards: None,
             last_heard_ns: 0,
             next_announcement_ns: 0,
+            announce_pause_ns: ANNOUNCE_PAUSE_NS,
             has_announced: false,
             next_heartbeat_ns: 0,
             next_report_ns: 0,
@@ -135,13 +141,14 @@ impl Session {
             actions.extend(self.on_master_lost(now_ns));
         }
         if self.is_linked && !self.is_known && now_ns >= self.next_announcement_ns {
-            self.next_announcement_ns = now_ns + ANNOUNCE_INTERVAL_NS;
             let was_in_vain = std::mem::replace(&mut self.has_announced, true);
-            actions.push(if was_in_vain {
-                Action::Reconnect { is_afresh: true }
+            if was_in_vain {
+                self.announce_pause_ns = (2 * self.announce_pause_ns).min(LONGEST_ANNOUNCE_PAUSE_NS);
+                actions.push(Action::Reconnect { is_afresh: true });
             } else {
-                Action::Send(ToMaster::ClientReady)
-            });
+                actions.push(Action::Send(ToMaster::ClientReady));
+            }
+            self.next_announcement_ns = now_ns + self.announce_pause_ns;
         }
         if self.is_linked && self.is_known && now_ns >= self.next_heartbeat_ns {
             self.next_heartbeat_ns = now_ns + HEARTBEAT_INTERVAL_NS;
@@ -164,6 +171,7 @@ impl Session {
         match message {
             FromMaster::Ack(_) => {
                 self.is_known = true;
+                self.announce_pause_ns = ANNOUNCE_PAUSE_NS;
                 self.next_heartbeat_ns = now_ns;
                 Vec::new()
             }
@@ -311,7 +319,8 @@ impl Session {
                 // The master forgets a worker that has stopped, and knows it anew when it is ready.
                 self.is_known = false;
                 self.has_announced = true;
-                self.next_announcement_ns = self.last_heard_ns + ANNOUNCE_INTERVAL_NS;
+                // Over a connection it listens to: a new one, which would forget what is not yet sent, is the last resort.
+                self.next_announcement_ns = self.last_heard_ns + LONGEST_ANNOUNCE_PAUSE_NS;
                 vec![Action::Send(ToMaster::ClientStopped), Action::Send(ToMaster::ClientReady)]
             }
             Some(Afterwards::Leave) => vec![Action::Send(ToMaster::Quit), Action::Exit],

@@ -5,4 +5,4 @@ mod action;
 mod machine;
 
 pub use action::{Action, ReportHead, Vitals};
-pub use machine::{ANNOUNCE_INTERVAL_NS, MASTER_SILENCE_NS, Session};
+pub use machine::{ANNOUNCE_PAUSE_NS, LONGEST_ANNOUNCE_PAUSE_NS, MASTER_SILENCE_NS, Session};
