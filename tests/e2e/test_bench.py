@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -71,6 +72,55 @@ def check_window(folder: Path, window: dict[str, Any]) -> None:
         histogram.percentile(50),
         histogram.percentile(99),
     )
+
+
+def test_rounds_are_added_until_intervals_are_narrow_or_the_budget_is_spent(start: Start) -> None:
+    """Two trials have very wide intervals, so here it is the budget that ends it, unless the machine is very even."""
+    budget_s = 150.0
+    harness = start(
+        *("bench", "smoke", "--driver", "process", "--rounds", "2", "--target", "go"),
+        *("--until-tight", "--budget", f"{budget_s:.0f}s"),
+    )
+    code = harness.process.wait(600)
+    assert code in (0, 3), harness.output
+    run = read_json(harness.run_folder() / "run.json")
+    found = run["tightness"]
+    trials = trials_of(harness)
+    assert found["rounds"] == run["rounds"] == max(t["round"] for t in trials.values())
+    assert len(run["order"]) == 2 * run["rounds"]  # the target and its twin
+    assert {(case, number) for case, number in run["order"]} == {
+        (t["case"]["id"], t["round"]) for t in trials.values()
+    }
+    if found["reached"]:
+        assert found["widest"]["half_ratio"] <= found["widest"]["limit_ratio"]
+    elif found["widest"] is not None:  # None: a busy machine made every trial invalid
+        assert any("not as narrow as was asked for" in note for note in run["notes"])
+
+
+def test_without_cargo_and_docker_load_is_stock_and_every_output_says_so(
+    start: Start, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for folder in map(Path, os.environ["PATH"].split(os.pathsep)):
+        for program in folder.iterdir() if folder.is_dir() else ():
+            if program.name != "cargo" and not (tools / program.name).exists():
+                (tools / program.name).symlink_to(program)
+    caches = {
+        name: subprocess.run(["go", "env", name], text=True, capture_output=True, check=True).stdout.strip()
+        for name in ("GOCACHE", "GOMODCACHE")
+    }
+    without = {"PATH": str(tools), "HOME": str(tmp_path), "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    harness = start(*SMOKE, "--target", "go", environment=without | caches)
+    assert harness.process.wait(600) in (0, 3), harness.output
+    folder = harness.run_folder()
+    assert read_json(folder / "run.json")["engine"] == "locust"
+    texts = {name: (folder / name).read_text() for name in ("summary.json", "summary.md", "junit.xml")}
+    page = re.sub(r"<[^<>]*>", "", (folder / "report.html").read_text())
+    for name, text in {"terminal": harness.output, "page": page, **texts}.items():
+        assert "oad comes from stock Locust workers (no cargo" in " ".join(text.split()), name
+    with (folder / "summary.csv").open() as rows:
+        assert {row["engine"] for row in csv.DictReader(rows)} == {"locust"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
