@@ -68,6 +68,10 @@ nightly: setup ## the guard: this checkout against the accepted revision (BASE=R
 selftest: setup ## the guard put to the test here: slowdowns of known size found, twins left alone? (25 minutes; ARGS=--quick: four)
 	@$(HARNESS) selftest $(ARGS)
 
+.PHONY: alike
+alike: setup ## nights without a difference, added to docs/gate-alike.jsonl and docs/gate.md; stop it at any moment
+	@$(HARNESS) selftest alike --ledger docs/gate-alike.jsonl --page docs/gate.md $(if $(TARGETS),--target $(TARGETS)) --driver process $(ARGS)
+
 .PHONY: trend
 trend: setup ## since which night is a figure another one? results/trend.html and a table
 	@$(HARNESS) report --index results >&2

@@ -147,7 +147,9 @@ def show(
 def rehearse(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="nights whose sides were one artifact (gate --base HEAD), or files of --keep"),
+        typer.Argument(
+            help="nights whose sides were one artifact (gate --base HEAD), files of --keep, ledgers of selftest alike"
+        ),
     ],
     nights: Annotated[int, typer.Option(min=100, max=1_000_000, help="how many to simulate")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="of the simulation")] = 1,
@@ -161,12 +163,16 @@ def rehearse(
 
     from harness.gate.rehearsal import CURVE_PAIRS, material_json, material_of, rehearse
     from harness.gate.session import rules_of
+    from harness.ledger import Ledger
     from harness.report.night import read_night
     from harness.store import open_run, read_json, write_json
 
     given: list[JsonObject] = []
     for run in runs:
-        given += read_json(run)["nights"] if run.is_file() else [read_night(open_run(run))]
+        if run.suffix == ".jsonl":
+            given += Ledger(run).read().entries
+        else:
+            given += read_json(run)["nights"] if run.is_file() else [read_night(open_run(run))]
     material = material_of(given)
     if keep is not None:
         write_json(keep, material_json(given))

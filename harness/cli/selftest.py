@@ -11,8 +11,9 @@ import typer
 from rich.table import Table
 
 from harness.catalogue import ROOT, find_scenario, read_gate_file
+from harness.cli.alike import alike
 from harness.cli.ending import blame, err, finish, out, put_outcome_in
-from harness.cli.options import RESULTS, AsJson, ProfileName, Quiet, command_line, duration_s
+from harness.cli.options import RESULTS, AsJson, ProfileName, Quiet, command_line, duration_s, split
 from harness.errors import ExitCode, worst
 from harness.progress import Progress
 from harness.report.numbers import MISSING
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from harness.store import RunFolder
 
 selftest_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+selftest_app.command()(alike)
 
-_NIGHTS = 2
+_NIGHTS = 1
 _BUDGET = "60m"
 
 
@@ -35,13 +37,18 @@ _BUDGET = "60m"
 def selftest(
     context: typer.Context,
     nights: Annotated[
-        int | None,
-        typer.Option(min=1, max=200, help=f"how many ({_NIGHTS}; quick: 1), about twelve minutes each"),
+        int,
+        typer.Option(min=1, max=200, help="how many, about 25 minutes each"),
+    ] = _NIGHTS,
+    handicap: Annotated[
+        list[str] | None,
+        typer.Option(help="these alone, each on a head of its own: cpu-10, cpu-20, tail, memory, start"),
     ] = None,
     quick: Annotated[
         bool,
         typer.Option(
-            "--quick", help="one look after four rounds, two confirming, no peak: four minutes, for CI"
+            "--quick",
+            help="one look after four rounds, two confirming, no peak, all on one head: four minutes, for CI",
         ),
     ] = False,
     scenario: Annotated[
@@ -51,7 +58,7 @@ def selftest(
     budget: Annotated[str, typer.Option(help="time for all nights")] = _BUDGET,
     seed: Annotated[
         int,
-        typer.Option(min=0, help="of the first night, the next ones count on; odd: CPU +20 %, even: +10 %"),
+        typer.Option(min=0, help="of the first night; the next ones count on"),
     ] = 1,
     file: Annotated[Path, typer.Option("--config", help="the rules")] = ROOT / "gate.yaml",
     results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
@@ -63,11 +70,13 @@ def selftest(
         return
     from harness.compose import BUILDS, run_gate_request
     from harness.report.night import write_night
+    from harness.selftest.handicaps import heads_named
     from harness.selftest.nights import SelftestOptions, run_selftest
 
     put_outcome_in(context, results)
     options = SelftestOptions(
-        nights=nights or (1 if quick else _NIGHTS),
+        heads=heads_named(split(handicap), quick=quick),
+        nights=nights,
         quick=quick,
         scenario=find_scenario(scenario),
         rules=read_gate_file(file),
@@ -119,12 +128,13 @@ def _print(nights: Sequence[NightFound], *, as_json: bool) -> list[tuple[ExitCod
 
 def _print_tally(tally: Tally) -> None:
     table = Table(box=None)
-    for heading in ("handicap", "metric", "arrived", "the guard saw", "found", "95 % bounds"):
+    for heading in ("handicap", "metric", "arrived", "the guard saw", "in it", "found", "95 % bounds"):
         table.add_column(heading, justify="left" if heading in ("handicap", "metric") else "right")
     for name, tries in tally.tried.items():
         arrived = _span([t.arrived for t in tries], ".3g") + f" {tries[0].unit}"
         seen = _span([None if t.change_ratio is None else 100 * t.change_ratio for t in tries], "+.1f") + " %"
-        table.add_row(name, tries[0].metric, arrived, seen, *_rate(tally.found[name]))
+        in_metric, _ = _rate(tally.in_metric[name])
+        table.add_row(name, tries[0].metric, arrived, seen, in_metric, *_rate(tally.found[name]))
     out.print(table)
     for what, rate in (
         ("identical twins, nights with a false alarm", tally.by_night),

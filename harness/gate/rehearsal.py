@@ -90,8 +90,11 @@ def material_of(nights: Sequence[JsonObject]) -> Material:
     )
 
 
-def material_json(nights: Sequence[JsonObject]) -> JsonObject:
-    """The part of these nights that is drawn from, to be kept: figures alone, nothing of machine or revisions."""
+def material_json(nights: Sequence[JsonObject], further: Sequence[str] = ()) -> JsonObject:
+    """The part of these nights that is drawn from, to be kept: figures alone, nothing of machine or revisions.
+
+    further: members of a metric that are kept as well.
+    """
     return {
         "schema": 1,
         "nights": [
@@ -100,7 +103,7 @@ def material_json(nights: Sequence[JsonObject]) -> JsonObject:
                     {
                         "target": t["target"],
                         "same_artifact": True,
-                        "metrics": [{key: m[key] for key in _KEPT} for m in t["metrics"]],
+                        "metrics": [{key: m[key] for key in (*_KEPT, *further)} for m in t["metrics"]],
                     }
                     for t in night["targets"]
                     if t["same_artifact"]

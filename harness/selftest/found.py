@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from harness.model import JsonObject
@@ -15,7 +15,8 @@ class Tried:
     """One handicap in one night. planned, arrived, least and most (that may arrive) are in `unit`.
 
     arrived: None where no account tells it. change_ratio: what the guard saw, head ÷ base − 1; None without pairs
-    enough to judge by. found: whether the guard called it slower, confirmed.
+    enough to judge by. in_metric: whether the guard called that metric slower, confirmed. found: the same; where the
+    head has no other handicap, of any of its metrics, because what it burns shows in several.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Tried:
     most: float
     arrived: float | None
     change_ratio: float | None
+    in_metric: bool
     found: bool
 
     @property
@@ -63,34 +65,40 @@ class NightFound:
 
 
 def from_json(document: JsonObject) -> NightFound:
-    """The reverse of `to_json`."""
+    """The reverse of `to_json`. Older nights knew only what was found in the handicap's own metric."""
     twins = document["twins"]
     return NightFound(
         run=document["run"],
         status=document["status"],
         seed=document["seed"],
         reasons=tuple(document["reasons"]),
-        handicaps=tuple(Tried(**t) for t in document["handicaps"]),
+        handicaps=tuple(Tried(**{"in_metric": t["found"], **t}) for t in document["handicaps"]),
         twins=twins and Twins(twins["compared"], tuple(twins["slower"]), tuple(twins["faster"])),
     )
 
 
-def found_in(night: JsonObject, burden: Burdened, arrived: Mapping[str, float | None]) -> NightFound:
+def found_in(night: JsonObject, heads: Sequence[Burdened], arrived: Mapping[str, float | None]) -> NightFound:
     """night: its gate.json. arrived: handicap's name → size by the target's own account."""
     targets = {t["target"].partition("+")[2]: t for t in night["targets"]}
-    measured = night["status"] == "complete" and len(targets) == 2
+    measured = night["status"] == "complete" and len(targets) == len(heads) + 1
     skipped = [f"{target}: {why}" for target, why in night["skipped"].items()]
-    metrics = {m["metric"]: m for m in targets[burden.name]["metrics"]} if measured else {}
     return NightFound(
         run=night["run"],
         status=night["status"],
         seed=night["seed"],
         reasons=() if measured else tuple(skipped or night["reasons"]),
-        handicaps=tuple(
-            _tried(h, metrics[h.metric], arrived[h.name]) for h in burden.handicaps if h.metric in metrics
-        ),
+        handicaps=tuple(t for h in heads for t in _head(h, targets[h.name], arrived)) if measured else (),
         twins=_twins(targets["twin"]["metrics"]) if measured else None,
     )
+
+
+def _head(head: Burdened, target: JsonObject, arrived: Mapping[str, float | None]) -> Iterator[Tried]:
+    metrics = {m["metric"]: m for m in target["metrics"]}
+    alone = len(head.handicaps) == 1
+    any_slower = any(m["word"] == "slower" for m in metrics.values())
+    for handicap in head.handicaps:
+        if handicap.metric in metrics:
+            yield _tried(handicap, metrics[handicap.metric], arrived[handicap.name], alone and any_slower)
 
 
 def _twins(metrics: list[JsonObject]) -> Twins:
@@ -98,7 +106,9 @@ def _twins(metrics: list[JsonObject]) -> Twins:
     return Twins(sum(m["ratio"] is not None for m in metrics), called["slower"], called["faster"])
 
 
-def _tried(handicap: Handicap, metric: JsonObject, arrived: float | None) -> Tried:
+def _tried(handicap: Handicap, metric: JsonObject, arrived: float | None, elsewhere: bool) -> Tried:
+    """elsewhere: whether another metric told of it."""
+    in_metric = metric["word"] == "slower"
     least, most = handicap.accepted
     return Tried(
         name=handicap.name,
@@ -109,5 +119,6 @@ def _tried(handicap: Handicap, metric: JsonObject, arrived: float | None) -> Tri
         most=most,
         arrived=arrived,
         change_ratio=None if metric["ratio"] is None else metric["ratio"] - 1,
-        found=metric["word"] == "slower",
+        in_metric=in_metric,
+        found=in_metric or elsewhere,
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import StoreError
+from harness.errors import StoreError, UsageError
 from harness.model import JsonObject
 from harness.units import NS_PER_MS
 
@@ -102,15 +102,6 @@ def start(delay_ms: float) -> Handicap:
     )
 
 
-TWIN = Burdened("twin", ())
-
-
-def burdened(seed: int) -> Burdened:
-    """All handicaps at once, as each shows in a metric of its own; seeds take turns with the CPU time's size."""
-    ratio = 0.20 if seed % 2 else 0.10
-    return Burdened("burdened", (cpu(ratio), tail(0.02, 2.0), memory(0.10), start(60.0)))
-
-
 # --- accounts ------------------------------------------------------------------------------------------------
 
 
@@ -165,3 +156,28 @@ def _ballast_percent(accounts: Accounts) -> float | None:
 
 def _times(planned: float, ratios: tuple[float, float]) -> tuple[float, float]:
     return planned * ratios[0], planned * ratios[1]
+
+
+# --- heads ---------------------------------------------------------------------------------------------------------
+
+TWIN = Burdened("twin", ())
+APART = (
+    Burdened("cpu-10", (cpu(0.10),)),
+    Burdened("cpu-20", (cpu(0.20),)),
+    Burdened("tail", (tail(0.02, 2.0),)),
+    Burdened("memory", (memory(0.10),)),
+    Burdened("start", (start(60.0),)),
+)
+"""A head for each: a target that alerts is measured no further, so a large one would hide a small one beside it."""
+TOGETHER = Burdened("burdened", (cpu(0.20), tail(0.02, 2.0), memory(0.10), start(60.0)))
+"""Each shows in a metric of its own; where there is but one look, none can hide another."""
+
+
+def heads_named(names: Sequence[str], *, quick: bool) -> tuple[Burdened, ...]:
+    """Those of `APART` that are named; of none, all: in a quick night all in one. Raises UsageError."""
+    known = {head.name: head for head in APART}
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"no handicap is called {unknown[0]!r}; there are: {', '.join(known)}")
+    if names:
+        return tuple(known[name] for name in dict.fromkeys(names))
+    return (TOGETHER,) if quick else APART

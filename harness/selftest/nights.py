@@ -1,4 +1,4 @@
-"""Nights of known outcome, by the guard's own session: a burdened target and identical twins in each."""
+"""Nights of known outcome, by the guard's own session: burdened heads and identical twins in each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.gate_file import Confirmation, GateFile
 from harness.model import JsonObject, Scenario, TargetSpec
 from harness.progress import Progress
 from harness.selftest.found import NightFound, found_in
-from harness.selftest.handicaps import TWIN, Accounts, Burdened, between, burdened, read_accounts
+from harness.selftest.handicaps import TWIN, Accounts, Burdened, between, read_accounts
 from harness.selftest.target import side, source, write_target
 from harness.store import RunFolder, write_json
 
@@ -30,6 +30,7 @@ _QUICK_CONFIRMATION = Confirmation(pairs=2, agreeing=2)
 class SelftestOptions:
     """What `harness selftest` was asked for. budget_s: for all nights together; builds: where targets are built."""
 
+    heads: tuple[Burdened, ...]
     nights: int
     quick: bool
     scenario: Scenario
@@ -55,25 +56,24 @@ def run_selftest(options: SelftestOptions, run_night: RunNight, progress: Progre
             progress.line(f"the budget has no room for night {number} of {options.nights}")
             return
         seed = options.seed + number - 1
-        burden = burdened(seed)
-        asked = _night(options, target, burden, seed, end_s - began_s)
+        asked = _night(options, target, seed, end_s - began_s)
         progress.line(
             f"night {number} of {options.nights}, seed {seed}, at most about {estimate_text(asked)} and what confirms: "
-            f"identical twins; {', '.join(h.name for h in burden.handicaps)}"
+            f"identical twins; {', '.join(h.name for head in options.heads for h in head.handicaps)}"
         )
         run, night = run_night(asked)
         took_s = time.monotonic() - began_s
-        found = found_in(night, burden, _arrived(run, burden, asked.file))
+        arrived = {n: size for h in options.heads for n, size in _arrived(run, h, asked.file).items()}
+        found = found_in(night, options.heads, arrived)
         write_json(run.path / FILE, found.to_json())
         yield found
         if found.status != "complete":
             return
 
 
-def _night(
-    options: SelftestOptions, target: TargetSpec, burden: Burdened, seed: int, budget_s: float
-) -> GateOptions:
+def _night(options: SelftestOptions, target: TargetSpec, seed: int, budget_s: float) -> GateOptions:
     rules, scenario = options.rules, options.scenario
+    cases = (TWIN, *options.heads)
     if options.quick:
         open_windows = tuple(w for w in scenario.windows if w.mode == "open")
         measured = {None, *(w.name for w in open_windows)}
@@ -86,8 +86,8 @@ def _night(
         scenario=scenario,
         base=source(target, "without handicaps"),
         head=source(target, "with handicaps"),
-        base_targets=[side(target, case, head=False) for case in (TWIN, burden)],
-        head_targets=[side(target, case, head=True) for case in (TWIN, burden)],
+        base_targets=[side(target, case, head=False) for case in cases],
+        head_targets=[side(target, case, head=True) for case in cases],
         budget_s=min(budget_s, rules.budget),
         seed=seed,
         probe_s=_QUICK_PROBE_S if options.quick else _PROBE_S,

@@ -15,12 +15,14 @@ from harness.stats.proportion import Rate
 class Tally:
     """All nights; in `found` and `by_metric` only what had pairs enough to be judged.
 
-    found: handicap → how often it was. by_night, by_metric: false alarms of the twins.
+    found: handicap → how often it was; in_metric: how often in its own metric. by_night, by_metric: false alarms of
+    the twins.
     false_improvements: metrics of the twins that were called faster, which wakes nobody.
     """
 
     tried: dict[str, list[Tried]]
     found: dict[str, Rate]
+    in_metric: dict[str, Rate]
     by_night: Rate
     by_metric: Rate
     false_improvements: Rate
@@ -30,12 +32,13 @@ def tally_of(nights: Sequence[NightFound]) -> Tally:
     tried: dict[str, list[Tried]] = {}
     for one in (t for night in nights for t in night.handicaps):
         tried.setdefault(one.name, []).append(one)
-    judged = {name: [t.found for t in tries if t.judged] for name, tries in tried.items()}
+    judged = {name: [t for t in tries if t.judged] for name, tries in tried.items()}
     twins = [n.twins for n in nights if n.twins is not None]
     compared = sum(t.compared for t in twins)
     return Tally(
         tried=tried,
-        found={name: Rate(sum(found), len(found)) for name, found in judged.items()},
+        found={name: Rate(sum(t.found for t in tries), len(tries)) for name, tries in judged.items()},
+        in_metric={name: Rate(sum(t.in_metric for t in tries), len(tries)) for name, tries in judged.items()},
         by_night=Rate(sum(bool(t.slower) for t in twins), len(twins)),
         by_metric=Rate(sum(len(t.slower) for t in twins), compared),
         false_improvements=Rate(sum(len(t.faster) for t in twins), compared),
@@ -77,6 +80,7 @@ def to_json(nights: Sequence[NightFound]) -> JsonObject:
         "schema": 1,
         "nights": [asdict(n) for n in nights],
         "found": {name: rate.to_json() for name, rate in tally.found.items()},
+        "in_metric": {name: rate.to_json() for name, rate in tally.in_metric.items()},
         "false_alarms": {"by_night": tally.by_night.to_json(), "by_metric": tally.by_metric.to_json()},
         "false_improvements": tally.false_improvements.to_json(),
         "reasons": [text for _, text in reasons(nights)],

@@ -17,7 +17,7 @@ from harness.drivers.process import ProcessDriver
 from harness.drivers.toolchain import Missing, find
 from harness.kit.kit import Kit
 from harness.model import JsonObject, TargetSpec
-from harness.selftest.handicaps import burdened, read_accounts
+from harness.selftest.handicaps import TOGETHER, read_accounts
 from harness.selftest.target import side, write_target
 from harness.service import Placing, launch_settings
 
@@ -69,14 +69,13 @@ class Seen:
 
 def test_handicaps_arrive_as_their_accounts_say(target: TargetSpec, tmp_path: Path) -> None:
     driver = ProcessDriver(ROOT / ".build")
-    burden = burdened(1)
     plain, slowed = (
-        _seen(driver, side(target, burden, head=head), tmp_path / str(head)) for head in (False, True)
+        _seen(driver, side(target, TOGETHER, head=head), tmp_path / str(head)) for head in (False, True)
     )
     assert plain.accounts[-1]["burnt_ns"] == plain.accounts[-1]["waited_ns"] == 0
     assert plain.accounts[-1]["ballast_bytes"] == 0
     first, last = slowed.accounts[0], slowed.accounts[-1]
-    for handicap in burden.handicaps:
+    for handicap in TOGETHER.handicaps:
         size = handicap.arrived(slowed.accounts)
         assert size is not None
         assert size >= handicap.accepted[0], f"{handicap.name}: {first} to {last}"

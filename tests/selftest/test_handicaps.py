@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import StoreError
+from harness.errors import StoreError, UsageError
 from harness.model import JsonObject
 from harness.selftest.handicaps import (
+    APART,
+    TOGETHER,
+    TWIN,
+    Burdened,
     Handicap,
     between,
-    burdened,
     cpu,
+    heads_named,
     memory,
     read_accounts,
     start,
@@ -78,9 +82,25 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
         read_accounts(tmp_path / "absent")
 
 
-def test_seeds_take_turns_and_every_handicap_has_a_metric_of_its_own() -> None:
-    odd, even = burdened(1), burdened(2)
-    assert odd.environment["HANDICAP_CPU_RATIO"] == "0.2"
-    assert even.environment["HANDICAP_CPU_RATIO"] == "0.1"
-    assert len({h.metric for h in odd.handicaps}) == len(odd.handicaps)
-    assert all(h.accepted[0] < h.planned < h.accepted[1] for h in (*odd.handicaps, *even.handicaps))
+@pytest.mark.parametrize("heads", [APART, (TOGETHER,)])
+def test_no_handicap_can_be_taken_for_another(heads: tuple[Burdened, ...]) -> None:
+    for head in heads:
+        assert len({h.metric for h in head.handicaps}) == len(head.handicaps)
+        assert len(head.environment) == sum(len(h.environment) for h in head.handicaps)
+        assert all(h.accepted[0] < h.planned < h.accepted[1] for h in head.handicaps)
+    names = [h.name for head in heads for h in head.handicaps]
+    assert len(set(names)) == len(names)
+    assert len({head.name for head in (*heads, TWIN)}) == len(heads) + 1
+
+
+def test_each_handicap_has_a_head_of_its_own_unless_one_look_is_all() -> None:
+    assert heads_named((), quick=False) == APART
+    assert all(len(head.handicaps) == 1 for head in APART)
+    assert heads_named((), quick=True) == (TOGETHER,)
+    chosen = heads_named(("memory", "cpu-10", "memory"), quick=True)
+    assert [h.environment for h in chosen] == [
+        {"HANDICAP_MEMORY_RATIO": "0.1"},
+        {"HANDICAP_CPU_RATIO": "0.1"},
+    ]
+    with pytest.raises(UsageError, match="cpu-10, cpu-20, tail, memory, start"):
+        heads_named(("cpu-30",), quick=False)

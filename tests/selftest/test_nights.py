@@ -15,6 +15,7 @@ from harness.gate.session import GateOptions
 from harness.model import JsonObject
 from harness.progress import Progress
 from harness.selftest.found import from_json
+from harness.selftest.handicaps import APART, TOGETHER, TWIN
 from harness.selftest.nights import SelftestOptions, run_selftest
 from harness.store import RunFolder, read_json
 
@@ -31,12 +32,11 @@ ACCOUNT = {
     "start_ns": 60_000_000,
 }
 LATER = {**ACCOUNT, "requests": 100, "cpu_ns": 120, "burnt_ns": 20, "delayed": 2, "waited_ns": 4_000_000}
-WORDS = {"go+twin": "same", "go+burdened": "slower"}
 
 
 @dataclass
 class Guard:
-    """In place of a real night: notes what was asked, and leaves one trial of the burdened head."""
+    """In place of a real night: notes what was asked, and leaves one trial of each burdened head."""
 
     status: str = "complete"
     asked: list[GateOptions] = field(default_factory=list)
@@ -44,11 +44,17 @@ class Guard:
     def __call__(self, options: GateOptions) -> tuple[RunFolder, JsonObject]:
         self.asked.append(options)
         run = RunFolder.create(options.results, f"run-{len(self.asked)}")
-        trial = run.trial_folder("selftest/go+burdened~head", 1)
+        for target in options.head_targets:
+            if target.variant != TWIN.name:
+                self._trial(run, f"selftest/{target.id}~head", target.id)
+        return run, self._night(run, options)
+
+    def _trial(self, run: RunFolder, case: str, target: str) -> None:
+        trial = run.trial_folder(case, 1)
         trial.mkdir(parents=True)
         record = {
             "schema": 1,
-            "case": {"id": "selftest/go+burdened~head", "target": "go+burdened"},
+            "case": {"id": case, "target": target},
             "windows": [
                 {"name": "peak", "start_unix_ns": 100, "end_unix_ns": 300},
                 {"name": "rate-1000", "start_unix_ns": 400, "end_unix_ns": 600},
@@ -62,7 +68,6 @@ class Guard:
             {**LATER, "unix_ns": 700, "burnt_ns": 10_000, "cpu_ns": 20_000},
         ]
         (trial / "target.log").write_text("".join(f"handicap: {json.dumps(a)}\n" for a in accounts))
-        return run, self._night(run, options)
 
     def _night(self, run: RunFolder, options: GateOptions) -> JsonObject:
         return {
@@ -79,7 +84,7 @@ class Guard:
                             "metric": m.metric,
                             "title": m.metric,
                             "window": m.window,
-                            "word": WORDS[t.id],
+                            "word": "same" if t.variant == TWIN.name else "slower",
                             "ratio": 1.2,
                         }
                         for m in options.file.metrics
@@ -93,6 +98,7 @@ class Guard:
 @pytest.fixture
 def options(tmp_path: Path) -> SelftestOptions:
     return SelftestOptions(
+        heads=(TOGETHER,),
         nights=2,
         quick=False,
         scenario=find_scenario("selftest"),
@@ -109,7 +115,6 @@ def test_each_night_has_its_seed_and_is_saved_as_it_ends(options: SelftestOption
     guard = Guard()
     found = list(run_selftest(options, guard, PROGRESS))
     assert [n.seed for n in found] == [1, 2]
-    assert [n.handicaps[0].planned for n in found] == pytest.approx([20, 10])
     for night in found:
         assert from_json(read_json(options.results / night.run / "selftest.json")) == night
 
@@ -118,6 +123,17 @@ def test_what_arrived_is_read_from_the_window_that_the_metric_is_of(options: Sel
     (night,) = run_selftest(replace(options, nights=1), Guard(), PROGRESS)
     assert [h.arrived for h in night.handicaps] == pytest.approx([20.0, 2.0, 10.0, 60.0])
     assert all(h.as_planned and h.found for h in night.handicaps)
+
+
+def test_heads_apart_are_measured_and_told_of_each_by_itself(options: SelftestOptions) -> None:
+    guard = Guard()
+    (night,) = run_selftest(replace(options, heads=APART, nights=1), guard, PROGRESS)
+    (asked,) = guard.asked
+    assert [t.id for t in asked.head_targets] == ["go+twin", *(f"go+{head.name}" for head in APART)]
+    assert [h.name for h in night.handicaps] == [head.handicaps[0].name for head in APART]
+    assert [h.arrived for h in night.handicaps] == pytest.approx([20.0, 20.0, 2.0, 10.0, 60.0])
+    assert night.twins is not None
+    assert night.twins.slower == ()
 
 
 def test_both_sides_are_one_build_and_twins_are_alike(options: SelftestOptions) -> None:

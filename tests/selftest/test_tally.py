@@ -10,14 +10,13 @@ import pytest
 from harness.errors import ExitCode, worst
 from harness.model import JsonObject
 from harness.selftest.found import NightFound, found_in, from_json
-from harness.selftest.handicaps import burdened
+from harness.selftest.handicaps import APART, TOGETHER
 from harness.selftest.tally import reasons, tally_of, to_json
 from harness.stats.proportion import clopper_pearson
 
-BURDEN = burdened(1)
-AS_PLANNED: Mapping[str, float | None] = {h.name: h.planned for h in BURDEN.handicaps}
+AS_PLANNED: Mapping[str, float | None] = {h.name: h.planned for h in TOGETHER.handicaps}
 METRICS = ("cpu_ns_per_request", "p99_ns", "loaded_rss_bytes", "ready_ns")
-CPU = BURDEN.handicaps[0].name
+CPU = TOGETHER.handicaps[0].name
 
 
 def night(
@@ -36,7 +35,7 @@ def night(
         "targets": [_target("go+twin", "same", twin or {}), _target("go+burdened", "slower", burden or {})],
         **changes,
     }
-    return found_in(document, BURDEN, arrived)
+    return found_in(document, (TOGETHER,), arrived)
 
 
 def _target(name: str, usual: str, words: Mapping[str, str | None]) -> JsonObject:
@@ -72,6 +71,45 @@ def test_a_miss_is_a_failure_that_says_how_often() -> None:
     assert code(*nights) is ExitCode.BROKEN_PROMISE
     assert f"{CPU}: missed in 1 of 2" in texts(*nights)
     assert tally_of(nights).found[CPU].happened == 1
+
+
+def test_what_one_handicap_burns_may_show_in_another_metric_of_its_head() -> None:
+    heads = APART[:2]
+    words: dict[str, Mapping[str, str | None]] = {
+        heads[0].name: {"cpu_ns_per_request": "cannot tell", "p99_ns": "slower"},
+        heads[1].name: dict.fromkeys(METRICS, "same"),
+    }
+    document = {
+        "run": "r",
+        "status": "complete",
+        "seed": 1,
+        "targets": [
+            _target("go+twin", "same", {}),
+            *(_target(f"go+{head.name}", "same", words[head.name]) for head in heads),
+        ],
+        "skipped": {},
+    }
+    one = found_in(document, heads, {h.name: h.planned for head in heads for h in head.handicaps})
+    assert [(t.in_metric, t.found) for t in one.handicaps] == [(False, True), (False, False)]
+    tally = tally_of([one])
+    assert [rate.happened for rate in tally.found.values()] == [1, 0]
+    assert [rate.happened for rate in tally.in_metric.values()] == [0, 0]
+    assert code(one) is ExitCode.BROKEN_PROMISE
+    assert "+20 %: missed in 1 of 1" in texts(one)
+    assert "+10 %" not in texts(one)
+
+
+def test_where_several_share_a_head_each_has_to_show_in_its_own_metric() -> None:
+    (cpu, *others) = night({"cpu_ns_per_request": "cannot tell"}).handicaps
+    assert (cpu.in_metric, cpu.found) == (False, False)
+    assert all(other.found for other in others)
+
+
+def test_a_night_of_before_heads_were_apart_is_read() -> None:
+    document = json.loads(json.dumps(night().to_json()))
+    for handicap in document["handicaps"]:
+        del handicap["in_metric"]
+    assert from_json(document) == night()
 
 
 def test_a_false_alarm_is_a_failure() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.catalogue import ROOT
-from harness.selftest.handicaps import TWIN, burdened
+from harness.selftest.handicaps import TOGETHER, TWIN
 from harness.selftest.target import side, write_target
 
 
@@ -28,7 +28,7 @@ def test_the_copy_differs_in_one_line_and_one_file(tmp_path: Path) -> None:
 
 def test_both_sides_are_one_build_and_only_a_burdened_head_asks_for_a_handicap(tmp_path: Path) -> None:
     target = write_target(tmp_path / "copy")
-    base, head = (side(target, burdened(1), head=h) for h in (False, True))
+    base, head = (side(target, TOGETHER, head=h) for h in (False, True))
     assert base.id == head.id
     assert base.process == head.process
     assert head.environment.items() > base.environment.items()
