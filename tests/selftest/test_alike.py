@@ -33,7 +33,7 @@ class Guard:
     calls: list[tuple[int, str | None]] = field(default_factory=list)
 
     def __call__(self, asked: NightAsked, begun: RunFolder | None) -> tuple[RunFolder, JsonObject]:
-        self.calls.append((asked.seed, begun and begun.run_id))
+        self.calls.append((asked.seed, begun.run_id if begun else None))
         end = self.ends.pop(0) if self.ends else "complete"
         if isinstance(end, Exception):
             raise end
