@@ -6,6 +6,7 @@ kept: the same tests then run where there is no package registry any more.
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import json
 import subprocess
@@ -64,10 +65,13 @@ def _environment(version: str) -> Path:
     """The interpreter of an environment with this Locust and what the golden messages are read with."""
     folder = _ENVIRONMENTS / version
     python, whole = folder / "bin" / "python", folder / ".whole"
-    if not whole.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        _pip(python, (f"locust=={version}", *_FOR_THE_GOLDEN_MESSAGES), _INSTALL_DEADLINE_S)
-        whole.touch()
+    _ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    with (_ENVIRONMENTS / f"{version}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
+        if not whole.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            _pip(python, (f"locust=={version}", *_FOR_THE_GOLDEN_MESSAGES), _INSTALL_DEADLINE_S)
+            whole.touch()
     return python
 
 

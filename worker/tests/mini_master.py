@@ -79,6 +79,7 @@ class Master:
             worker=client_id,
             users=users,
             requests=data["stats_total"]["num_requests"],
+            at_s=data["stats_total"]["last_request_timestamp"],
             bench=data.get("bench"),
         )
 

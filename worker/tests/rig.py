@@ -26,6 +26,8 @@ from hdrh.histogram import HdrHistogram
 HERE = Path(__file__).parent
 PROGRAMS = Path(os.environ.get("BENCH_WORKER_BIN", HERE.parents[1] / ".build" / "worker" / "release"))
 BODY_BYTES = 4096
+PATIENCE_S = 60.0
+"""A wait ends as soon as it can; this is many times what it takes, for a machine that is busy with other work."""
 
 Json = dict[str, Any]
 
@@ -63,7 +65,7 @@ class Program:
         self.process.stdin.write(text + "\n")
         self.process.stdin.flush()
 
-    def end(self, how: int = signal.SIGTERM, timeout_s: float = 10.0) -> int:
+    def end(self, how: int = signal.SIGTERM, timeout_s: float = PATIENCE_S) -> int:
         """Sends a signal and waits for the end; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(how)
@@ -95,7 +97,7 @@ class NullServer(Program):
         self.file = folder / f"null-{uuid.uuid4().hex}.json"
         command = [PROGRAMS / "null-server", "--histogram", self.file, *options]
         super().__init__(command, "null-server")
-        self.port = int(self.line(time.monotonic() + 10).rsplit(":", 1)[1])
+        self.port = int(self.line(time.monotonic() + PATIENCE_S).rsplit(":", 1)[1])
 
     def histogram(self) -> HdrHistogram:
         """Ends it and returns its histogram."""
@@ -119,7 +121,7 @@ class Master(Program):
         self.say(json.dumps(command))
 
     def wait_for(
-        self, event: str, timeout_s: float = 30.0, where: Callable[[Json], bool] = lambda _: True
+        self, event: str, timeout_s: float = PATIENCE_S, where: Callable[[Json], bool] = lambda _: True
     ) -> Json:
         """The next event of this kind that satisfies the condition; the others are kept in `seen`."""
         deadline_s = time.monotonic() + timeout_s
@@ -129,7 +131,7 @@ class Master(Program):
             if content["event"] == event and where(content):
                 return content
 
-    def wait_for_message(self, kind: str, timeout_s: float = 30.0) -> Json:
+    def wait_for_message(self, kind: str, timeout_s: float = PATIENCE_S) -> Json:
         """The data of the next message of this type."""
         data: Json = self.wait_for("message", timeout_s, lambda event: event["type"] == kind)["data"]
         return data
@@ -139,7 +141,7 @@ class Master(Program):
         self.tell(cmd="totals")
         return self.wait_for("totals")
 
-    def wait_until(self, condition: Callable[[Json], bool], timeout_s: float = 30.0) -> Json:
+    def wait_until(self, condition: Callable[[Json], bool], timeout_s: float = PATIENCE_S) -> Json:
         """Asks for the totals until they satisfy the condition."""
         deadline_s = time.monotonic() + timeout_s
         while not condition(totals := self.totals()):
@@ -258,8 +260,8 @@ def load(port: int, requests: Path, **changes: Any) -> Json:
         "steps": [],
         "seed": 1,
         "duration_s": 1.0,
-        "timeout_ms": 2_000,
-        "drain_ms": 2_000,
+        "timeout_ms": 10_000,
+        "drain_ms": 10_000,
         "check_every": 100,
         "marker": None,
         "threads": 1,
@@ -281,23 +283,25 @@ def prepare_window(
             own["cpus"] = [cpus[index % len(cpus)]]
         master.tell(cmd="send", type="bench_load", data=plan | own, worker=worker)
     while len(window.ready) < len(workers):
-        event = master.wait_for("message", 60.0)
+        event = master.wait_for("message")
         assert event["type"] == "bench_ready", event
         window.ready[event["worker"]] = event["data"]
     return window
 
 
-def begin_window(master: Master, plan: Json, workers: list[str]) -> None:
-    """Starts a prepared load as the harness does: the instant first, then Locust's users."""
-    start = {"run": plan["run"], "start_unix_ns": time.time_ns() + 300_000_000}
+def begin_window(master: Master, plan: Json, workers: list[str]) -> int:
+    """Starts a prepared load as the harness does: the instant first, then Locust's users. The instant, in ns."""
+    start_unix_ns = time.time_ns() + 300_000_000
+    start = {"run": plan["run"], "start_unix_ns": start_unix_ns}
     for worker in workers:
         master.tell(cmd="send", type="bench_start", data=start, worker=worker)
     master.tell(cmd="start", users=plan["connections"], rate=plan["connections"])
+    return start_unix_ns
 
 
 def finish_window(master: Master, plan: Json, workers: list[str], window: Window) -> Window:
     """Waits for the end of a load, and collects everything that was said about it."""
-    timeout_s = plan["duration_s"] + plan["drain_ms"] / 1_000 + 15.0
+    timeout_s = plan["duration_s"] + plan["drain_ms"] / 1_000 + PATIENCE_S
     while len(window.done) < len(workers):
         event = master.wait_for("message", timeout_s)
         assert event["type"] == "bench_done", event

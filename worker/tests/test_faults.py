@@ -1,6 +1,8 @@
 """Services that answer wrongly, oddly or not at all: every request is accounted for, under its proper reason."""
 
+import contextlib
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -113,7 +115,8 @@ def test_each_way_to_fail_has_its_reason(
 ) -> None:
     # Every fourth answer is bad; the others must not suffer from it.
     service = serve(lambda number: reply if number % 4 == 3 else GOOD)
-    window = run(master, worker, tmp_path, service, connections=16, timeout_ms=500)
+    changes: Json = {"timeout_ms": 3_000} if reason == "timeout" else {}
+    window = run(master, worker, tmp_path, service, connections=16, **changes)
     assert window.failed() == {reason: 10}
     assert window.total("completed") == 30
 
@@ -141,6 +144,11 @@ def test_a_marker_tells_first_and_last_answer_with_each_value(
     assert markers["7"]["first_unix_ns"] <= markers["7"]["last_unix_ns"] < markers["8"]["first_unix_ns"]
 
 
+def completed_after(report: Json, second: int) -> bool:
+    """Whether something was completed in a later second of the window."""
+    return any(row["second"] > second and row["completed"] for row in report["bench"]["seconds"])
+
+
 def test_a_service_that_stops_and_comes_back_costs_what_was_under_way(
     master: Master, worker: Worker, tmp_path: Path
 ) -> None:
@@ -150,14 +158,17 @@ def test_a_service_that_stops_and_comes_back_costs_what_was_under_way(
         pool_file(tmp_path),
         mode="open",
         arrivals="constant",
-        steps=[[100.0, 3.0]],
-        duration_s=3.0,
+        steps=[[100.0, 60.0]],
+        duration_s=60.0,
     )
     window = prepare_window(master, plan, [worker.name])
-    begin_window(master, plan, [worker.name])
+    start_unix_ns = begin_window(master, plan, [worker.name])
     master.wait_for("report", where=lambda report: report["requests"] > 0)
     first = server.histogram().get_total_count()
     again = NullServer(tmp_path, "--port", str(server.port))
+    back_s = (time.time_ns() - start_unix_ns) // 1_000_000_000
+    master.wait_for("report", where=lambda report: completed_after(report, back_s))
+    master.tell(cmd="send", type="bench_flush", data={"run": plan["run"]}, worker=worker.name)
     finish_window(master, plan, [worker.name], window)
     check_sums(window, master)
     second = again.histogram().get_total_count()
@@ -167,6 +178,15 @@ def test_a_service_that_stops_and_comes_back_costs_what_was_under_way(
     assert set(window.failed()) <= {"reset", "connect"}
     assert window.total("connections_lost") >= 16
     assert window.total("dropped") == 0
+
+
+@contextlib.contextmanager
+def kept_closed(port: int) -> Iterator[None]:
+    """Nobody else, a connection to itself included, gets this port."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
+        yield
 
 
 @pytest.mark.parametrize("mode", ["closed", "open"])
@@ -179,8 +199,9 @@ def test_a_service_that_is_gone_fails_connecting_and_nothing_hangs(
     )
     window = prepare_window(master, plan, [worker.name])
     server.end()
-    begin_window(master, plan, [worker.name])
-    finish_window(master, plan, [worker.name], window)
+    with kept_closed(server.port):
+        begin_window(master, plan, [worker.name])
+        finish_window(master, plan, [worker.name], window)
     check_sums(window, master)
     assert window.total("completed") == 0
     assert window.failed()["connect"] > 16

@@ -7,12 +7,15 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hdrh.histogram import HdrHistogram
-from locust.event import Events
-from locust.rpc.protocol import Message
-from locust.stats import RequestStats, setup_distributed_stats_event_listeners
+
+with mock.patch.dict(os.environ, LOCUST_SKIP_MONKEY_PATCH="1"):  # pytest's own threads stay what they are
+    from locust.event import Events
+    from locust.rpc.protocol import Message
+    from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
 GOLDEN = Path(__file__).parent / "golden"
 NODE = "host_native_1"

@@ -182,8 +182,8 @@ def test_what_is_queued_and_in_flight_at_the_end_is_drained_and_counted(
         "an answer belongs to its intended second"
     )
     # Waiting for a connection is the service's doing, not the generator's.
-    assert window.histogram("send_delay").get_max_value() > 1e9
-    assert window.histogram("own_delay").get_max_value() < 1e9
+    own_ns, send_ns = (window.histogram(name).get_max_value() for name in ("own_delay", "send_delay"))
+    assert own_ns < send_ns / 2
 
 
 def test_what_cannot_be_drained_has_failed_or_was_dropped(
@@ -217,10 +217,10 @@ def test_requests_not_sent_within_the_timeout_are_dropped(
         pool_file(tmp_path),
         mode="open",
         arrivals="constant",
-        steps=[[500.0, 1.0]],
+        steps=[[500.0, 3.0]],
+        duration_s=3.0,
         connections=1,
         timeout_ms=300,
-        drain_ms=5_000,
     )
     window = run_window(master, plan, [worker.name])
     check_sums(window, master)
