@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cut_off import RULES, Kill, begun_and_ended, complaints, killed_again_and_again
+from cut_off import Kill, begun_and_ended, complaints, killed_again_and_again, write_rules, write_scenario
 from rig import Harness
 
 from harness.catalogue import ROOT
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--targets", default="go")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--gate", action="store_true", help="a night of four rounds in place of a bench")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-resume-") as name:
@@ -49,13 +49,15 @@ def main() -> int:
         which = ("--target", options.targets, "--driver", "process")
         targets = len(options.targets.split(","))
         if options.gate:
-            rules = folder / "rules.yaml"
-            rules.write_text(RULES, encoding="utf-8")
-            command: tuple[str, ...] = ("gate", "--base", "HEAD", "--quick", "--config", str(rules), *which)
-            trials = 4 * 2 * targets
+            night = ("gate", "--base", "HEAD", "--quick", "--config", str(write_rules(folder)))
+            command: tuple[str, ...] = (*night, *which)
+            trials = 4 * 2 * targets - 1
         else:
-            command = ("bench", "smoke", "--quick", "--rounds", str(options.rounds), *which)
-            trials = options.rounds * (targets + 1)  # and the blind twin
+            command = (
+                *("bench", str(write_scenario(folder)), "--quick"),
+                *("--rounds", str(options.rounds), *which),
+            )
+            trials = options.rounds * targets - 1
         kills, harness = killed_again_and_again(
             start, command, options.kills, trials, random.Random(options.seed)
         )

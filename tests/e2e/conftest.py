@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from rig import Harness
+from rig import STEP_DEADLINE_S, Harness
 
 from harness.catalogue import ROOT
 
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.timeout(900))  # a target may have to be built first
+            item.add_marker(pytest.mark.timeout(1.5 * STEP_DEADLINE_S))
 
 
 @pytest.fixture

@@ -37,23 +37,40 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> TargetSpec:
 @pytest.mark.alone
 @pytest.mark.usefixtures("target")
 def test_a_quick_selftest_finds_the_handicaps_and_no_twin(start: Callable[..., Harness]) -> None:
-    """Of a short night one handicap may be missed by chance; a machine too noisy to judge on proves nothing."""
-    harness = start("selftest", "--quick")
-    code = harness.process.wait(2400)
+    """Of a short night one handicap may be missed by chance. Two, or a twin called slower: then once more, no more.
+
+    A machine too noisy to judge on proves nothing.
+    """
+    first = _quick_night(start, 1)
+    assert first.is_fair or _quick_night(start, 3).is_fair, first.output
+
+
+@dataclass(frozen=True)
+class _Told:
+    """is_fair: no twin was called slower, and at most one handicap was missed."""
+
+    is_fair: bool
+    output: str
+
+
+def _quick_night(start: Callable[..., Harness], seed: int) -> _Told:
+    harness = start("selftest", "--quick", "--seed", str(seed))
+    code = harness.exit_code()
     outcome = read_json(harness.run_folder() / "outcome.json")
     assert outcome["exit_code"] == code
     if code == NOTHING_PROVEN:
         pytest.skip(f"this machine is too noisy just now: {outcome['reasons'][0]}")
     night = read_json(harness.run_folder() / "selftest.json")
     missed = [h["name"] for h in night["handicaps"] if not h["found"]]
-    assert len(missed) <= 1 < len(night["handicaps"]), harness.output
-    assert code == (1 if missed else 0), harness.output
-    assert all(h["least"] <= h["arrived"] <= h["most"] for h in night["handicaps"])
+    slower = night["twins"]["slower"]
+    assert len(night["handicaps"]) > 1
     assert night["twins"]["compared"] > 0
-    assert night["twins"]["slower"] == []
+    assert code == (1 if missed or slower else 0), harness.output
+    assert all(h["least"] <= h["arrived"] <= h["most"] for h in night["handicaps"])
     shown = start("selftest", "show", str(harness.run_folder()))
-    assert shown.process.wait(60) == code
+    assert shown.exit_code() == code
     assert all(f"{h['name']} " in shown.output for h in night["handicaps"])
+    return _Told(len(missed) <= 1 and not slower, harness.output)
 
 
 @dataclass(frozen=True)
@@ -124,7 +141,7 @@ def _seen(driver: ProcessDriver, target: TargetSpec, folder: Path) -> Seen:
 
 def _await_account(log: Path, waits_s: list[float]) -> None:
     """Until the target has told of all requests."""
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 60
     while not (told := read_accounts(log)) or told[-1]["requests"] < len(waits_s):
         assert time.monotonic() < deadline_s, f"no account of {len(waits_s)} requests in {log}"
         time.sleep(0.05)
