@@ -116,7 +116,10 @@ doctor: setup ## what this machine can do, what is missing and how to get it
 
 # --- check -----------------------------------------------------------------------------------------------
 
-# What is mostly compiling goes side by side; no test of the harness is among it, and what measures runs alone in the end.
+# Compiling goes side by side, then tests do, which mostly wait for what they started; what judges a measurement (marked
+# `alone`) runs by itself in the end.
+SIDE_BY_SIDE := --numprocesses 4 --dist worksteal
+
 .PHONY: test
 test: .venv/.ready-dev ## lint, unit tests, each target's own tests, the real thing end to end
 	@echo "Style and types, the worker's and the targets' own tests, side by side; each tells when it has ended …"
@@ -143,7 +146,7 @@ $(SCRIPTS)/.ready: tests/report/scripts/package-lock.json
 
 .PHONY: test-unit
 test-unit: .venv/.ready-dev scripts ## tests of the harness
-	@$(BIN)/pytest -q -m "not e2e"
+	@$(BIN)/pytest -q -m "not e2e" $(SIDE_BY_SIDE)
 
 .PHONY: worker
 worker: ## the native worker and its null server, in .build/worker/release
@@ -162,7 +165,7 @@ test-worker: check-worker worker-windows ## the native worker: its own tests, an
 
 .PHONY: worker-windows
 worker-windows: .venv/.ready-dev
-	@if command -v cargo >/dev/null; then cd worker; ../$(BIN)/pytest -q tests; fi
+	@if command -v cargo >/dev/null; then cd worker; ../$(BIN)/pytest -q tests $(SIDE_BY_SIDE); fi
 
 .PHONY: test-targets
 test-targets: .venv/.ready-dev kit ## each target's own tests over the shared cases
@@ -170,7 +173,7 @@ test-targets: .venv/.ready-dev kit ## each target's own tests over the shared ca
 
 .PHONY: test-e2e
 test-e2e: .venv/.ready-dev ## conformance of all targets and a real smoke bench, as processes
-	@$(BIN)/pytest -q -m "e2e and not alone" --numprocesses 4 --dist worksteal tests/e2e
+	@$(BIN)/pytest -q -m "e2e and not alone" $(SIDE_BY_SIDE) tests/e2e
 	@$(BIN)/pytest -q -m "e2e and alone" tests/e2e
 
 .PHONY: interruptions

@@ -92,7 +92,7 @@ needs_null_server = pytest.mark.skipif(not NULL_SERVER.is_file(), reason="the nu
 def test_the_null_server_tells_the_truth_about_its_answers(tmp_path: Path) -> None:
     with NullServer(NULL_SERVER, tmp_path, "fixed:2ms", (), spin=False) as server:
         for _ in range(3):
-            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/", timeout=5).read()
+            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/", timeout=60).read()
         served = server.finish()
     assert served.count == 3
     assert served.max_ns is not None

@@ -268,7 +268,7 @@ def test_a_service_that_drips_its_answer_is_given_up_at_the_deadline(protocol: b
 
         threading.Thread(target=accept, daemon=True).start()
         cases = [ready(request=CaseRequest()), ready(request=CaseRequest(), concurrent=2, counts={200: 2})]
-        found = check("127.0.0.1", server.getsockname()[1], cases, deadline_s=0.3).differences
+        found = check("127.0.0.1", server.getsockname()[1], cases, deadline_s=1.5).differences
         over.set()
         server.shutdown(socket.SHUT_RDWR)
     assert "IncompleteRead" in found[0].got

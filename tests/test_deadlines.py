@@ -57,7 +57,7 @@ def test_a_build_of_the_worker_that_is_cut_off_leaves_nothing(
     cargo.write_text(f"#!/bin/sh\nsleep 3600 &\necho $! >'{compiler}'\nwait\n")
     cargo.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(DeadlineError), deadline("the build", 2.0):
+    with pytest.raises(DeadlineError), deadline("the build", 5.0):
         build_native(tmp_path, Progress(Console(file=io.StringIO())))
     assert all_gone({int(compiler.read_text())})
 
@@ -65,7 +65,7 @@ def test_a_build_of_the_worker_that_is_cut_off_leaves_nothing(
 def test_a_build_that_does_not_end_is_skipped_and_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(building, "_BUILD_DEADLINE_S", 1.0)
+    monkeypatch.setattr(building, "_BUILD_DEADLINE_S", 5.0)
     slow, quick, broken = (a_target(tmp_path, build) for build in (("sleep", "3600"), ("true",), ("false",)))
     quick, broken = (t.model_copy(update={"name": n}) for t, n in ((quick, "quick"), (broken, "broken")))
     out = io.StringIO()
@@ -73,7 +73,7 @@ def test_a_build_that_does_not_end_is_skipped_and_stopped(
         [slow, quick, broken], ProcessDriver(tmp_path / "builds"), Progress(Console(file=out, width=500))
     )
     assert list(built) == ["quick"]
-    assert skipped["slow"] == "the build of slow did not end within 1 s"
+    assert skipped["slow"] == "the build of slow did not end within 5 s"
     assert skipped["broken"].startswith("the build command `false` exited with code 1")
     assert "slow is skipped" in out.getvalue()
     assert own_builds_left() == []
@@ -103,8 +103,8 @@ def test_a_trial_that_does_not_end_has_failed_and_cleans_up(tmp_path: Path) -> N
             left.append("cleaned up")
 
     trial = a_trial(tmp_path)
-    record = run_trial(trial, hang, 0.1)
-    assert (record["status"], record["reasons"]) == ("failed", ["the trial did not end within 0 s"])
+    record = run_trial(trial, hang, 1.0)
+    assert (record["status"], record["reasons"]) == ("failed", ["the trial did not end within 1 s"])
     assert left == ["cleaned up"]
     assert not trial.files.exists()
 

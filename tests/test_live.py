@@ -21,7 +21,7 @@ from harness.progress import Progress, TrialNow, WindowNow, window_text
 from harness.stats.histogram import Histogram
 from harness.units import BYTES_PER_MIB, NS_PER_MS, NS_PER_S
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 TRIAL = TrialNow(case="routing-4kb/go", round="round 1 of 3, trial 2 of 15", done_ratio=0.1, left_s=600)
 WINDOW = WindowNow(
     name="rate-1000",

@@ -20,7 +20,7 @@ from harness.drivers.process import ProcessDriver
 from harness.model import DockerSpec, ProcessSpec, TargetSpec
 
 SERVICE = Path(__file__).parent / "service"
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def target() -> TargetSpec:
 
 @pytest.fixture
 def run_id(tmp_path: Path) -> str:
-    return f"test-{tmp_path.name}"
+    return f"test-{os.getpid()}-{tmp_path.name}"  # tests run side by side, each process with its own folders
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def make_settings(tmp_path: Path, run_id: str) -> Callable[..., LaunchSettings]:
             "run_id": run_id,
             "case": "test/tiny",
             "log_path": tmp_path / "target.log",
-            "ready_deadline_s": 20.0,
+            "ready_deadline_s": DEADLINE_S,
         }
         return LaunchSettings(**defaults | given)
 
@@ -89,7 +89,7 @@ class Eye:
     """Sees what a test must know about the machine and the service."""
 
     def info(self, running: RunningTarget) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{running.url}/info", timeout=10) as answer:
+        with urllib.request.urlopen(f"{running.url}/info", timeout=DEADLINE_S) as answer:
             facts: dict[str, Any] = json.load(answer)
         return facts
 

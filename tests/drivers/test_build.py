@@ -110,8 +110,8 @@ def test_two_harnesses_take_turns(compiled: TargetSpec, tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         other = threading.Thread(target=build, args=(compiled, tmp_path / "builds", on_line))
         other.start()
-        assert waiting.wait(10)
-    other.join(10)
+        assert waiting.wait(60)
+    other.join(60)
     assert not other.is_alive()
     assert lines == ["another harness is building this; waiting for it"]
 

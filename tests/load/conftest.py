@@ -79,8 +79,8 @@ def make_plan(service: Service, tmp_path: Path) -> PlanMaker:
             "mode": "open" if "steps" in fields else "closed",
             "connections": 8,
             "duration_s": sum(length for _, length in fields.get("steps", ())) or 1.5,
-            "timeout_ms": 2_000,
-            "drain_ms": 3_000,
+            "timeout_ms": 10_000,
+            "drain_ms": 10_000,
         }
         return LoadPlan(**{**known, **fields})
 

@@ -25,7 +25,7 @@ from harness.load.supervise import LOCUST, Engine, LoadGenerator, Progress
 ROOT = Path(__file__).parents[2]
 
 
-def eventually(condition: Callable[[], bool], deadline_s: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], deadline_s: float = 60.0) -> bool:
     deadline = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > deadline:
@@ -59,13 +59,14 @@ def worker_pid(generator: LoadGenerator, index: int = 0) -> int:
 def test_a_killed_worker_spoils_the_window(engine: Engine, make_plan: PlanMaker, tmp_path: Path) -> None:
     with LoadGenerator(engine, tmp_path / "logs", workers=2) as generator:
         pids = generator.pids.values()
+        plan = make_plan(duration_s=200.0)
         began = time.monotonic()
         result = generator.offer(
-            make_plan(duration_s=60.0),
+            plan,
             tmp_path,
             once(lambda: os.kill(worker_pid(generator), signal.SIGKILL)),
         )
-        assert time.monotonic() - began < 40, "a spoilt window is not offered to its end"
+        assert time.monotonic() - began < plan.duration_s, "a spoilt window is not offered to its end"
         assert len(result.totals) == 1, "the other worker delivers all the same"
         assert any("load worker 0" in problem and "SIGKILL" in problem for problem in result.problems)
         assert any("before the window was over" in problem for problem in result.problems)
@@ -121,7 +122,7 @@ def test_without_a_master_the_load_ends(
             time.sleep(0.5)
             return service.total == before
 
-        assert eventually(is_quiet, 8.0)
+        assert eventually(is_quiet)
     assert ended(pids)
 
 
@@ -130,6 +131,7 @@ def test_an_interrupt_leaves_nothing_running(engine: Engine, make_plan: PlanMake
         raise KeyboardInterrupt
 
     pids: list[int] = []
+    plan = make_plan("/never", duration_s=200.0, timeout_ms=200_000)
     began = 0.0
     with (
         pytest.raises(KeyboardInterrupt),
@@ -137,12 +139,10 @@ def test_an_interrupt_leaves_nothing_running(engine: Engine, make_plan: PlanMake
     ):
         pids.extend(generator.pids.values())
         try:
-            generator.offer(
-                make_plan("/never", duration_s=60.0, timeout_ms=60_000), tmp_path, once(interrupt)
-            )
+            generator.offer(plan, tmp_path, once(interrupt))
         finally:
             began = time.monotonic()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < plan.duration_s / 2
     assert len(pids) == 3
     assert ended(pids)
 
@@ -187,7 +187,7 @@ def test_a_worker_ends_with_its_standard_input_even_without_a_master(engine: Eng
     assert worker.stdin is not None and worker.stderr is not None
     worker.stdin.close()
     worker.stderr.read()
-    worker.wait(10)
+    worker.wait(60)
     worker.stderr.close()
 
 

@@ -114,7 +114,7 @@ def test_locusts_web_page_shows_the_load(make_plan: PlanMaker, tmp_path: Path) -
     with LoadGenerator(LOCUST, tmp_path, web_port=port) as generator:
         assert generator.web_url == f"http://127.0.0.1:{port}/"
         result = generator.offer(make_plan(), tmp_path)
-        with urllib.request.urlopen(f"{generator.web_url}stats/requests", timeout=10) as answer:
+        with urllib.request.urlopen(f"{generator.web_url}stats/requests", timeout=60) as answer:
             page = answer.read().decode()
     assert result.problems == ()
     assert f'"num_requests":{result.total("sent")}' in page.replace(" ", "")

@@ -17,7 +17,7 @@ from harness.probes.sampler import next_instant_ns
 from harness.probes.samples import Row, read_rows
 from harness.probes.usage import marked_unix_ns, notes, usage
 
-DEADLINE_S = 30
+DEADLINE_S = 60
 WORKER = """
 import sys, time
 sys.stdin.readline()

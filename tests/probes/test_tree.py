@@ -45,7 +45,7 @@ def say(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def eventually(true: Callable[[], bool], deadline_s: float = 10.0) -> None:
+def eventually(true: Callable[[], bool], deadline_s: float = 60.0) -> None:
     end_s = time.monotonic() + deadline_s
     while not true():
         assert time.monotonic() < end_s, "did not come about"
