@@ -29,8 +29,9 @@ help: ## this list
 setup: .venv/.ready ## .venv/bin/harness, from the hashed lock
 
 .venv/.python:
+	@case "$$(uname -sm)" in "Linux x86_64" | "Linux aarch64") ;; \
+	*) echo "This harness measures on Linux (x86-64 or arm64); this is $$(uname -sm). Use such a host or virtual machine." >&2; exit 2;; esac
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv, or set PYTHON=/path/to/python3" >&2; exit 2; }
-	@test "$$(uname -s)" = Linux || { echo "This harness measures on Linux (x86-64 or arm64); this is $$(uname -s). Use a Linux host or virtual machine." >&2; exit 2; }
 	@echo "Setting up .venv with $(PYTHON) …"
 	@"$(PYTHON)" -m venv .venv || { echo "python3 -m venv failed: apt-get install python3-venv" >&2; exit 2; }
 	@touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -204,6 +205,11 @@ def _remove_leftovers(progress: Progress) -> None:
 
 
 def read_placement(profile: Profile) -> Placement:
+    """The cores of this machine, divided. Raises InfrastructureError off Linux, and UsageError as `place` does."""
+    if sys.platform != "linux":
+        raise InfrastructureError(
+            f"measuring needs Linux (x86-64 or arm64), and this is {sys.platform}: use a Linux host or virtual machine"
+        )
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return place(
         read_topology(), profile, memory_bytes=memory_bytes, may_raise_priority=_may_raise_priority()

@@ -16,6 +16,7 @@ from harness.drivers.toolchain import Missing, find
 from harness.model import TargetFile, TargetSpec
 
 State = Literal["ok", "missing", "note"]
+_MACHINES = ("x86_64", "aarch64")
 _DISK_NEEDED_BYTES = 4 * 10**9
 _WORKER_DOWNLOAD_BYTES = 10_000_000
 
@@ -31,8 +32,11 @@ class Finding:
 
 
 def examine(targets: Sequence[TargetFile], drivers: dict[str, Driver], root: Path) -> list[Finding]:
-    """Looks at the machine; starts, builds and downloads nothing."""
-    findings = [_system(), _cores(), _disk(root), _worker(root), _downloads(targets, root)]
+    """Looks at the machine; starts, builds and downloads nothing. Off Linux nothing more is looked at."""
+    system = _system()
+    if system.state == "missing":
+        return [system]
+    findings = [system, _cores(), _disk(root), _worker(root), _downloads(targets, root)]
     for name, driver in drivers.items():
         found = driver.available()
         advice = (
@@ -48,8 +52,10 @@ def _system() -> Finding:
     text = (
         f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}"
     )
-    if platform.system() != "Linux":
-        return Finding("system", "missing", text, "measure on Linux (x86-64 or arm64)")
+    if platform.system() != "Linux" or platform.machine() not in _MACHINES:
+        return Finding(
+            "system", "missing", text, "measure on Linux (x86-64 or arm64), on a host or virtual machine"
+        )
     return Finding("system", "ok", text)
 
 

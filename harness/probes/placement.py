@@ -134,7 +134,7 @@ def _fixed(
     if lacks and not smaller_is_fine:
         raise UsageError(
             f"profile 16c32g needs {' and '.join(lacks)}. "
-            "Take a larger machine, other hosts for the load, or profile auto; or say that smaller is fine"
+            "Take a larger machine, a second one for the load (docs/two-hosts.md), or --profile auto"
         )
     if not enough_cores:
         placement = place(
