@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.config import ConfigError, Problem, read_model
+from harness.config import ConfigError, Place, Problem, read_model, read_yaml
 from harness.errors import UsageError
 from harness.gate_file import GateFile
 from harness.model import DockerSpec, ProcessSpec, Scenario, TargetFile, TargetSpec, Variant
@@ -85,7 +85,9 @@ def _merged_docker(docker: DockerSpec | None, variant: Variant) -> DockerSpec | 
 
 def find_scenario(name: str, root: Path = ROOT) -> Scenario:
     """A scenario by name, or the path of its file. Raises UsageError, ConfigError."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else root / "scenarios" / f"{name}.yaml"
+    if name.endswith((".yaml", ".yml")):
+        return read_scenario(Path(name))
+    path = root / "scenarios" / f"{name}.yaml"
     if not path.is_file():
         known = [p.stem for p in sorted((root / "scenarios").glob("*.yaml"))]
         raise UsageError(f"no scenario {name!r}{_nearest(name, known)}")
@@ -93,8 +95,32 @@ def find_scenario(name: str, root: Path = ROOT) -> Scenario:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """One scenario file. Raises ConfigError."""
-    return read_model(path, Scenario, {"folder": path.resolve().parent})
+    """One scenario file, and the files beside it that it names. Raises ConfigError."""
+    scenario = read_model(path, Scenario, {"folder": path.resolve().parent})
+    wrong = list(_wrong_in_request(scenario))
+    if wrong:
+        _, lines = read_yaml(path)
+        raise ConfigError(
+            [Problem(path, lines[place], ".".join(map(str, place)), text) for place, text in wrong]
+        )
+    return scenario
+
+
+def _wrong_in_request(scenario: Scenario) -> Iterator[tuple[Place, str]]:
+    """What a request names that it cannot be made of: (place in the file, what is wrong there)."""
+    request = scenario.request
+    if request is None:
+        return
+    if not request.path.startswith("/"):
+        yield ("request", "path"), f"must begin with / (here: {request.path!r})"
+    named: list[tuple[Place, str]] = [
+        (("request", "body_files", number), name) for number, name in enumerate(request.body_files)
+    ]
+    if request.token_file is not None:
+        named.insert(0, (("request", "token_file"), request.token_file))
+    for place, name in named:
+        if not (scenario.folder / name).is_file():
+            yield place, f"no file {scenario.folder / name}"
 
 
 def all_scenarios(root: Path = ROOT) -> list[Scenario]:

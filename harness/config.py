@@ -15,6 +15,16 @@ from harness.errors import UsageError
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[int | str, ...]
 
+_NEAR = 0.6  # of two names, by difflib: "conections" is not "question"
+
+_NEEDED = {
+    "dict_type": "must be a mapping of names to values",
+    "list_type": "must be a list",
+    "model_type": "must be a mapping of keys to values",
+    "tuple_type": "must be a list",
+}
+"""By pydantic's type of error, where its words are Python's and not YAML's."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -127,11 +137,17 @@ def _problems(
             given, names = str(item["input"]), item["ctx"]["valid"]
             text = f"{item['msg']} {given!r}{_suggestion(given, names)}"
         else:
-            text = item["msg"].removeprefix("Value error, ")
-            if not isinstance(item.get("input"), dict | list):
-                text += f" (here: {item.get('input')!r})"
+            text = _in_words(item["type"], item["msg"], item.get("input"))
         problems.append(Problem(path, lines.get(known, 1), key, text))
     return sorted(set(problems), key=lambda p: (p.line, p.key))
+
+
+def _in_words(kind: str, message: str, given: object) -> str:
+    """Pydantic's message for people who write YAML, with what stands there unless the message names it."""
+    text = _NEEDED.get(kind, message.removeprefix("Value error, ").replace("Input should be", "must be", 1))
+    if isinstance(given, dict | list) or repr(given) in text:
+        return text
+    return f"{text} (here: {given!r})"
 
 
 def _known_place(place: Place, lines: dict[Place, int]) -> Place:
@@ -155,10 +171,15 @@ def _valid_keys(model: type[BaseModel], place: Place) -> list[str]:
                 found += [option["items"]] if "items" in option else []
             elif part in option.get("properties", {}):
                 found.append(option["properties"][part])
-            elif isinstance(option.get("additionalProperties"), dict):
-                found.append(option["additionalProperties"])
+            else:
+                found += [v for v in _values_under_any_name(option) if isinstance(v, dict)]
         options = found or options
     return [k for given in options for o in _branches(given, definitions) for k in o.get("properties", {})]
+
+
+def _values_under_any_name(schema: dict[str, Any]) -> list[Any]:
+    """The schemas of a mapping's values, where the names are free."""
+    return [schema.get("additionalProperties"), *schema.get("patternProperties", {}).values()]
 
 
 def _branches(schema: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, Any]]:
@@ -169,7 +190,7 @@ def _branches(schema: dict[str, Any], definitions: dict[str, Any]) -> list[dict[
 
 
 def _suggestion(key: str, valid: list[str]) -> str:
-    near = difflib.get_close_matches(key, valid, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key, valid, n=1, cutoff=_NEAR)
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known here: {', '.join(sorted(set(valid)))}" if valid else ""

@@ -68,6 +68,70 @@ def test_what_a_value_may_be(tmp_path: Path, change: tuple[str, str], line: int,
     assert word in found[0][2]
 
 
+TARGET = """\
+schema: 1
+name: mine
+label: Mine
+language: C
+contract: 1
+payload: tree
+process: {run: ["{build}/service"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "words"),
+    [
+        (("process: {", "process: {sources: '*.c', "), "process.sources", "must be a list (here: '*.c')"),
+        (("payload: tree", "payload: trea"), "payload", "must be 'raw' or 'tree' (here: 'trea')"),
+        (("payload: tree", "payload: tree\ndownload: lots"), "download", "'lots' is not a size; write"),
+        (
+            ("payload: tree", "payload: tree\nvariants: [a]"),
+            "variants",
+            "must be a mapping of names to values",
+        ),
+        (("process: {", "process: {bild: [], "), "process.bild", "unknown key; did you mean 'build'?"),
+        (
+            ("payload: tree", "payload: tree\nvariants: {fast: {reason: r, enviroment: {A: '1'}}}"),
+            "variants.fast.enviroment",
+            "unknown key; did you mean 'environment'?",
+        ),
+        (
+            ("payload: tree", "payload: tree\nvariants: {fast: {reason: r, process: {rn: [a]}}}"),
+            "variants.fast.process.rn",
+            "unknown key; did you mean 'run'?",
+        ),
+    ],
+)
+def test_a_target_file_is_told_in_the_words_of_yaml(
+    tmp_path: Path, change: tuple[str, str], place: str, words: str
+) -> None:
+    path = tmp_path / "target.yaml"
+    path.write_text(TARGET.replace(*change))
+    with pytest.raises(ConfigError) as caught:
+        read_model(path, TargetFile)
+    (problem,) = caught.value.problems
+    assert problem.key == place
+    assert problem.text.startswith(words)
+    assert "(here: 'lots')" not in problem.text
+
+
+def test_a_request_that_cannot_be_sent_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "here.json").write_text("{}")
+    request = "request:\n  path: api\n  token_file: none.txt\n  body_files: [here.json, away.json]\n"
+    assert problems_of(tmp_path, GOOD + request) == [
+        (7, "request.path", "must begin with / (here: 'api')"),
+        (8, "request.token_file", f"no file {tmp_path / 'none.txt'}"),
+        (9, "request.body_files.1", f"no file {tmp_path / 'away.json'}"),
+    ]
+
+
+def test_a_key_of_another_place_is_not_guessed_at(tmp_path: Path) -> None:
+    ((_, key, text),) = problems_of(tmp_path, GOOD + "conections: 3\n")
+    assert key == "conections"
+    assert "did you mean" not in text and "windows" in text
+
+
 def test_a_key_given_twice_is_an_error(tmp_path: Path) -> None:
     assert "twice" in problems_of(tmp_path, GOOD + "name: other\n")[0][2]
 

@@ -68,20 +68,18 @@ class ExistingDriver:
         return Availability(True, f"the service at {self._host}:{self._port}")
 
     def prepare(self, target: TargetSpec, on_line: OnLine) -> Artifact:
+        """Raises StartError, before anything is measured, when nothing is there."""
+        self._reach()
         return Artifact(target=target, content_hash="unknown", is_ready_made=True)
 
     @contextmanager
     def start(self, artifact: Artifact, settings: LaunchSettings) -> Iterator[ExistingService]:
-        assert self._host is not None
-        if not _answers(self._host, self._port):
-            raise StartError(
-                f"nothing takes connections at {self._host}:{self._port}; start the service first"
-            )
+        host = self._reach()
         now_ns = time.time_ns()
         yield ExistingService(
             target=artifact.target,
             pid=None,
-            host=self._host,
+            host=host,
             port=self._port,
             started_unix_ns=now_ns,
             ready_unix_ns=now_ns,
@@ -90,6 +88,14 @@ class ExistingDriver:
             network_mode="host",
             pid_missing_because=_NOT_OURS,
         )
+
+    def _reach(self) -> str:
+        assert self._host is not None
+        if not _answers(self._host, self._port):
+            raise StartError(
+                f"nothing takes connections at {self._host}:{self._port}; start the service first"
+            )
+        return self._host
 
     def cleanup(self, run_id: str | None) -> list[str]:
         return []

@@ -204,7 +204,7 @@ def test_a_case_says_either_request_or_requests() -> None:
         ),
         (
             "cases:\n  - {name: a, request: {token: {key: mine}}}",
-            "cases.0.request.token.key: Input should be",
+            "cases.0.request.token.key: must be",
         ),
         ("cases:\n  - {name: a, request: {tokn: x}}", "did you mean 'token'"),
     ],
