@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from harness.catalogue import ROOT
 from harness.cli import make_app
 from harness.cli.ending import Ending, finish, guarded
 from harness.errors import ExitCode, UsageError
@@ -68,3 +73,33 @@ def test_wrong_options_are_an_outcome_too(
     assert told in capsys.readouterr().err
     outcome = read_json(tmp_path / "latest" / "outcome.json")
     assert outcome["exit_code"] == ExitCode.USAGE and told in outcome["reasons"][0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_interrupted_before_it_has_a_run_says_so(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        cases = str(ROOT / "contract" / "cases" / "routing.yaml")
+        argv = [
+            sys.executable,
+            "-m",
+            "harness",
+            "verify",
+            "--url",
+            url,
+            "--cases",
+            cases,
+            "--out",
+            str(tmp_path),
+        ]
+        with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
+            silent.settimeout(60)
+            connection, _ = silent.accept()  # it waits for an answer that does not come
+            process.send_signal(number)
+            _, said = process.communicate(timeout=60)
+            connection.close()
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert said.splitlines()[-1] == "interrupted"
+    assert read_json(tmp_path / "latest" / "outcome.json")["exit_code"] == ExitCode.INTERRUPTED

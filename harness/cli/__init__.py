@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from harness.cli import check, look, measure
 from harness.cli.ending import guarded
@@ -31,10 +32,21 @@ _COMMANDS = (
 """In the order in which `harness --help` lists them."""
 
 
+class _Commands(TyperGroup):
+    """Typer makes a mere exit code of an interrupt; here it stays one, for its message and outcome.json."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise typer.Abort from interrupt
+
+
 def make_app() -> typer.Typer:
     """The `harness` command with all that it can do."""
     app = typer.Typer(
         name="harness",
+        cls=_Commands,
         help="Measures the same service in several runtimes, and compares them. Start with: harness bench",
         no_args_is_help=True,
         add_completion=False,
