@@ -94,11 +94,23 @@ def test_open_load_has_its_rate_by_user(null_server: NullServer, master: Master,
     master.wait_for("connected")
     master.tell(cmd="start", users=20, rate=100)
     master.wait_for("report", where=lambda report: report["users"] == 20)
-    began_s = master.wait_for("report")["at_s"]
-    reports = [master.wait_for("report") for _ in range(3)]
-    # 20 users at 10 a second each, by the worker's own clock.
-    rate_rps = sum(report["requests"] for report in reports) / (reports[-1]["at_s"] - began_s)
-    assert rate_rps == pytest.approx(200, rel=0.2)
+
+    def next_report() -> Json:
+        return master.wait_for("report", where=lambda report: report["requests"] > 0)
+
+    reports = [next_report() for _ in range(4)]
+    deadline_s = time.monotonic() + PATIENCE_S
+    # 20 users at 10 a second each. A stretch may be spoilt: what a busy machine delays is sent after it.
+    while rate_rps(reports[-4:]) != pytest.approx(200, rel=0.1):
+        assert time.monotonic() < deadline_s, [rate_rps(reports[n : n + 4]) for n in range(len(reports) - 3)]
+        reports.append(next_report())
+
+
+def rate_rps(reports: list[Json]) -> float:
+    """From the first report to the last, by the worker's own clock."""
+    return float(
+        sum(report["requests"] for report in reports[1:]) / (reports[-1]["at_s"] - reports[0]["at_s"])
+    )
 
 
 def test_a_test_is_stopped_started_again_and_ended(
@@ -185,10 +197,10 @@ def test_a_silent_master_is_lost_and_found_again(
     master.tell(cmd="start", users=4, rate=100)
     master.wait_until(is_running(4))
     master.process.send_signal(signal.SIGSTOP)
-    began_s = time.monotonic()
+    deadline_s = time.monotonic() + PATIENCE_S
     try:
         while connections_of(worker) > 1:
-            assert time.monotonic() - began_s < 6.0, "the load goes on under a silent master"
+            assert time.monotonic() < deadline_s, "the load goes on under a silent master"
             time.sleep(0.05)
     finally:
         master.process.send_signal(signal.SIGCONT)
