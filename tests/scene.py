@@ -118,7 +118,7 @@ class Scene:
 
     def _rows_until(self, unix_ns: int) -> list[Any]:
         """Counters are read once a second, so a row after the end may be a second away."""
-        deadline_s = time.monotonic() + 2.0
+        deadline_s = time.monotonic() + 60
         while time.monotonic() < deadline_s:
             rows = self.sampler.rows()
             if any(r.unix_ns >= unix_ns and r.listen_drops is not None for r in rows):
@@ -264,7 +264,7 @@ def cpu_group(quota: str | None) -> Iterator[Path | None]:
         yield None
         return
     yield group
-    deadline_s = time.monotonic() + 5
+    deadline_s = time.monotonic() + 60
     while (group / "cgroup.procs").read_text().strip() and time.monotonic() < deadline_s:
         time.sleep(0.02)
     group.rmdir()

@@ -53,9 +53,10 @@ def test_littles_law_holds_under_closed_load(offer: Offer, service: Service, mak
     mean_ns = read_reports(result.reports).histogram("service").mean_ns
     assert mean_ns is not None
     assert mean_ns > SLOW_S * NS_PER_S
-    inflight = result.total("completed") / plan.duration_s * mean_ns / NS_PER_S
-    # Beyond the window's end answers still come: at most one a connection, here one round in about thirty.
-    assert inflight == pytest.approx(plan.connections, rel=0.1)
+    # All connections are busy to the window's end, and each until its last answer, which is within the worker's time.
+    last_ns = max(totals["wall_ns"] for totals in result.totals.values())
+    assert result.total("completed") * mean_ns < plan.connections * last_ns * 1.01
+    assert result.total("completed") * mean_ns > plan.connections * plan.duration_s * NS_PER_S * 0.7
 
 
 def test_open_load_keeps_to_its_schedule(offer: Offer, service: Service, make_plan: PlanMaker) -> None:
@@ -89,7 +90,7 @@ def test_waiting_for_a_connection_is_response_time(
     recording = read_reports(result.reports)
     response, service_time = recording.responses(), recording.histogram("service")
     assert (response.max_ns or 0) > 10 * SLOW_S * NS_PER_S
-    assert (service_time.percentile(50) or 0) < 3 * SLOW_S * NS_PER_S
+    assert (service_time.percentile(50) or 0) < (response.max_ns or 0) / 3
     assert max(row.backlog_max for row in recording.seconds) > 5
 
 
