@@ -45,6 +45,11 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
+def span_text(least_s: float, most_s: float) -> str:
+    """`12 min to 24 min`; one of them where both read alike."""
+    return " to ".join(dict.fromkeys(duration_text(s) for s in (least_s, most_s)))
+
+
 def counted(number: int, noun: str) -> str:
     """`1 trial`, `12 trials`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -110,8 +110,7 @@ def gate(
         options = night_options(asked, results, run, begun)
         with Progress(err, quiet=quiet) as progress:
             progress.line(
-                f"head {options.head.text} against base {options.base.text}, "
-                f"at most about {estimate_text(options)}"
+                f"head {options.head.text} against base {options.base.text}, {estimate_text(options)}"
             )
             driver_name = "process" if asked.head_runtime else asked.driver
             run, _ = run_gate_request(options, driver_name, asked.profile, progress)

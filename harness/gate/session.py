@@ -33,7 +33,7 @@ from harness.rounds import GeneratorKeeper
 from harness.stats.gate import GateRules
 from harness.store import RunFolder, new_run_id, write_json
 from harness.trials.trial import Bench
-from harness.units import duration_text
+from harness.units import duration_text, span_text
 from harness.workspace import workspace
 
 
@@ -235,7 +235,32 @@ def _save(run: RunFolder, night: Night, built: Built, status: str) -> JsonObject
     return document
 
 
+@dataclass(frozen=True)
+class NightEstimate:
+    """About how long a night takes, builds apart. least_s: every target is told at the first look; most_s: all rounds;
+    confirming_s: what all targets would add to that."""
+
+    least_s: float
+    most_s: float
+    confirming_s: float
+
+
+def estimate(options: GateOptions) -> NightEstimate:
+    """From the lengths of windows and warm-ups; repeated trials come on top. The budget ends a night in any case."""
+    round_s = sum(2 * estimate_s(Case(t, options.scenario)) for t in options.head_targets)
+    rules = options.rules
+    return NightEstimate(
+        options.probe_s + rules.looks[0] * round_s,
+        options.probe_s + rules.looks[-1] * round_s,
+        rules.confirming * round_s,
+    )
+
+
 def estimate_text(options: GateOptions) -> str:
-    """About how long the rounds take at most."""
-    pair_s = sum(2 * estimate_s(Case(t, options.scenario)) for t in options.head_targets)
-    return duration_text(min(options.budget_s, pair_s * options.rules.looks[-1]))
+    """`about 21 min to 42 min, what confirms 14 min more at most; over after 85 min in any case`."""
+    found = estimate(options)
+    confirming, budget = duration_text(found.confirming_s), duration_text(options.budget_s)
+    return (
+        f"about {span_text(found.least_s, found.most_s)}, what confirms {confirming} more at most; "
+        f"over after {budget} in any case"
+    )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.model import JsonObject
 from harness.stats.proportion import Rate
-from harness.units import counted
+from harness.units import counted, span_text
 
 BEGINS, ENDS = "<!-- alike begins -->", "<!-- alike ends -->"
 """Between these lines of a Markdown page stands what was counted."""
@@ -75,11 +74,14 @@ def markdown(nights: Sequence[JsonObject]) -> str:
 
 
 def kinds_text(nights: Sequence[JsonObject]) -> str:
-    """`3 nights with looks after 6, 9, 12 rounds (scenario selftest)`, and so on for each kind there is."""
-    kinds = Counter((n["scenario"], tuple(n["rules"]["looks"])) for n in nights)
+    """`3 nights with looks after 6, 9, 12 rounds (scenario selftest; 12 min to 24 min each)`, of each kind there is."""
+    kinds: dict[tuple[str, tuple[int, ...]], list[float]] = {}
+    for night in nights:
+        kinds.setdefault((night["scenario"], tuple(night["rules"]["looks"])), []).append(night["measured_s"])
     return "; ".join(
-        f"{counted(count, 'night')} with looks after {', '.join(map(str, looks))} rounds (scenario {scenario})"
-        for (scenario, looks), count in sorted(kinds.items())
+        f"{counted(len(took_s), 'night')} with looks after {', '.join(map(str, looks))} rounds "
+        f"(scenario {scenario}; {span_text(min(took_s), max(took_s))} each)"
+        for (scenario, looks), took_s in sorted(kinds.items())
     )
 
 

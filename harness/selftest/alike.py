@@ -18,7 +18,7 @@ from harness.ledger import Ledger
 from harness.model import JsonObject
 from harness.progress import Progress
 from harness.store import RunFolder
-from harness.units import duration_text
+from harness.units import NS_PER_S, duration_text
 
 RunNight = Callable[[NightAsked, RunFolder | None], tuple[RunFolder, JsonObject]]
 """The guard: measures a night that was asked for, or what is left of the one given; its folder and gate.json."""
@@ -64,7 +64,7 @@ def run_alike(options: AlikeOptions, run_night: RunNight, progress: Progress) ->
             raise KeyboardInterrupt
         if begun is None:  # only a whole night tells how long one takes
             took_s = max(took_s, time.monotonic() - began_s)
-        line = night_line(run.read_run(), night)
+        line = night_line(run, night)
         options.ledger.append(line)
         yield line
 
@@ -122,16 +122,21 @@ def _is_asked(document: JsonObject, asked: NightAsked) -> bool:
     return then == asked.model_dump(mode="json") and asked.driver in ("auto", document["driver"])
 
 
-def night_line(document: JsonObject, night: JsonObject) -> JsonObject:
-    """What the ledger keeps: figures and words, nothing of machine or revisions. `document`: the night's run.json."""
+def night_line(run: RunFolder, night: JsonObject) -> JsonObject:
+    """What the ledger keeps: figures and words, nothing of machine or revisions. Raises StoreError.
+
+    measured_s: how long the trials took together, over all sittings.
+    """
+    document = run.read_run()
     (scenario,) = document["scenarios"]
-    kept = material_json([night], _WORDS)["nights"][0]
+    took_ns = sum(t["ended_unix_ns"] - t["started_unix_ns"] for t in run.trials())
     return {
         "run": night["run"],
         "unix_ns": document["created_unix_ns"],
         "seed": night["seed"],
         "scenario": scenario,
         "rules": night["rules"],
+        "measured_s": round(took_ns / NS_PER_S),
         "verdict": night["verdict"],
-        **kept,
+        **material_json([night], _WORDS)["nights"][0],
     }

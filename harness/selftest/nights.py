@@ -58,7 +58,7 @@ def run_selftest(options: SelftestOptions, run_night: RunNight, progress: Progre
         seed = options.seed + number - 1
         asked = _night(options, target, seed, end_s - began_s)
         progress.line(
-            f"night {number} of {options.nights}, seed {seed}, at most about {estimate_text(asked)} and what confirms: "
+            f"night {number} of {options.nights}, seed {seed}, {estimate_text(asked)}: "
             f"identical twins; {', '.join(h.name for head in options.heads for h in head.handicaps)}"
         )
         run, night = run_night(asked)

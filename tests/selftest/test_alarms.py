@@ -17,14 +17,22 @@ METRICS = ("CPU/req.", "P99", "ready")
 
 
 def night(
-    words: Mapping[str, Mapping[str, str]], pairs: int = 6, looks: tuple[int, ...] = (6, 9)
+    words: Mapping[str, Mapping[str, str]],
+    pairs: int = 6,
+    looks: tuple[int, ...] = (6, 9),
+    measured_s: int = 720,
 ) -> JsonObject:
     """words: target → metric → word; the same unless named, `alerted` where it looked so but was not confirmed."""
     targets = [
         {"target": t, "metrics": [_metric(m, w.get(m, "same"), pairs) for m in METRICS]}
         for t, w in words.items()
     ]
-    return {"targets": targets, "scenario": "selftest", "rules": {"looks": list(looks)}}
+    return {
+        "targets": targets,
+        "scenario": "selftest",
+        "rules": {"looks": list(looks)},
+        "measured_s": measured_s,
+    }
 
 
 def _metric(title: str, word: str, pairs: int) -> JsonObject:
@@ -64,10 +72,10 @@ def test_the_upper_bound_is_told_of_what_never_happened() -> None:
 
 
 def test_nights_of_other_rules_are_told_apart() -> None:
-    nights = [night({"go": {}}), night({"go": {}}, looks=(4,)), night({"go": {}})]
+    nights = [night({"go": {}}), night({"go": {}}, looks=(4,)), night({"go": {}}, measured_s=900)]
     assert kinds_text(nights) == (
-        "1 night with looks after 4 rounds (scenario selftest); "
-        "2 nights with looks after 6, 9 rounds (scenario selftest)"
+        "1 night with looks after 4 rounds (scenario selftest; 12 min each); "
+        "2 nights with looks after 6, 9 rounds (scenario selftest; 12 min to 15 min each)"
     )
 
 

@@ -43,7 +43,10 @@ class Guard:
             night["targets"] = []
         elif begun is None:
             with run.new_trial("selftest/go~base", 1) as folder:
-                write_json(folder / "trial.json", {"schema": 1})
+                write_json(
+                    folder / "trial.json",
+                    {"schema": 1, "started_unix_ns": 1_000_000_000, "ended_unix_ns": 15_000_000_000},
+                )
         run.write_run(
             {
                 "kind": "gate",
@@ -103,7 +106,9 @@ def test_nights_add_up_over_calls_each_with_a_seed_of_its_own(options: AlikeOpti
 
 def test_the_ledger_can_be_rehearsed_and_names_no_revision(options: AlikeOptions) -> None:
     list(run_alike(options, Guard(options.results), PROGRESS))
-    assert material_of(options.ledger.read().entries).trials == {"go": 3 * 6 * 2}
+    entries = options.ledger.read().entries
+    assert material_of(entries).trials == {"go": 3 * 6 * 2}
+    assert [n["measured_s"] for n in entries] == [14, 14, 14]
     assert "0123456789abcdef" not in options.ledger.path.read_text()
 
 
