@@ -65,3 +65,64 @@ def test_without_an_outcome_it_is_infrastructure(tmp_path: Path, text: str | Non
     if text is not None:
         path.write_text(text, encoding="utf-8")
     assert outcome(path)["code"] == "4"
+
+
+def nightly_step(name: str) -> str:
+    """What a step of the nightly workflow runs."""
+    text = (ROOT / ".github" / "workflows" / "nightly.yml").read_text(encoding="utf-8")
+    (found,) = [s for s in yaml.safe_load(text)["jobs"]["guard"]["steps"] if s.get("name") == name]
+    return str(found["run"])
+
+
+@pytest.mark.parametrize(
+    ("code", "ends", "said"),
+    [
+        (0, 0, ""),
+        (1, 1, "::error::more"),
+        (2, 1, "::error::more"),
+        (3, 0, "::warning::more"),
+        (4, 1, "::error::more"),
+    ],
+)
+def test_a_regression_fails_the_job_and_an_untold_night_warns(code: int, ends: int, said: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "CODE": str(code), "REASON": "more"}
+    done = subprocess.run(
+        ["bash", "-e", "-c", nightly_step("verdict")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (ends, said)
+
+
+def test_the_accepted_revision_moves_on_once_and_only_where_it_changed(tmp_path: Path) -> None:
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+
+    def git(*words: str, at: Path = clone) -> str:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@localhost")
+        done = subprocess.run(
+            ["git", "-C", at, *identity, *words], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    subprocess.run(["git", "init", "-q", "--bare", origin], check=True)
+    subprocess.run(["git", "clone", "-q", origin, clone], check=True, capture_output=True)
+    rules, other = clone / "gate.yaml", clone / "other"
+    rules.write_text("accepted: null\n")
+    other.write_text("as it was\n")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    git("push", "-q")
+    rules.write_text('accepted: {revision: "0123456"}\n')
+    other.write_text("changed by the run\n")
+    for _ in range(2):
+        subprocess.run(
+            ["bash", "-e", "-c", nightly_step("the accepted revision moves on")],
+            cwd=clone,
+            capture_output=True,
+            check=True,
+        )
+    assert git("rev-list", "--count", "HEAD", at=origin) == "2"
+    assert git("show", "--name-only", "--format=", "HEAD", at=origin) == "gate.yaml"
+    assert "0123456" in git("show", "HEAD:gate.yaml", at=origin)
