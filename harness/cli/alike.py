@@ -74,7 +74,8 @@ def alike(
     from harness.selftest.alike import AlikeOptions, run_alike
 
     asked = NightAsked(
-        base=str(ROOT),
+        base="HEAD",
+        head="HEAD",
         targets=tuple(absolute(t) for t in split(target)),
         scenario=absolute(scenario),
         driver=driver.value,

@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 from harness.asked import NightAsked
-from harness.catalogue import ROOT
 from harness.errors import TooNoisy, UsageError
 from harness.gate.rehearsal import material_of
 from harness.ledger import Ledger
@@ -20,7 +19,7 @@ from harness.selftest.alike import AlikeOptions, run_alike
 from harness.store import RunFolder, write_json
 
 PROGRESS = Progress(Console(quiet=True), quiet=True)
-ASKED = NightAsked(base=str(ROOT), targets=("go",), scenario="selftest", config="/rules.yaml")
+ASKED = NightAsked(base="HEAD", head="HEAD", targets=("go",), scenario="selftest", config="/rules.yaml")
 KILLED = "running"
 
 
