@@ -66,7 +66,7 @@ nightly: setup ## the guard: this checkout against the accepted revision (BASE=R
 	@$(HARNESS) gate $(if $(BASE),--base $(BASE)) $(if $(TARGETS),--target $(TARGETS)) --driver $(DRIVER) $(ARGS)
 
 .PHONY: selftest
-selftest: setup ## the guard put to the test here: slowdowns of known size found, twins left alone? (25 minutes; ARGS=--quick: four)
+selftest: setup ## the guard put to the test here: slowdowns of known size found, twins left alone? (half an hour; ARGS=--quick: four minutes)
 	@$(HARNESS) selftest $(ARGS)
 
 .PHONY: alike

@@ -38,7 +38,7 @@ def selftest(
     context: typer.Context,
     nights: Annotated[
         int,
-        typer.Option(min=1, max=200, help="how many, about 25 minutes each"),
+        typer.Option(min=1, max=200, help="how many, half an hour each"),
     ] = _NIGHTS,
     handicap: Annotated[
         list[str] | None,
