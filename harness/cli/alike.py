@@ -120,6 +120,7 @@ def _night(
 ) -> tuple[RunFolder, JsonObject]:
     """One night by the guard's own session; of one that is complete nothing is measured again."""
     from harness.compose import run_gate_request
+    from harness.gate.session import estimate_text
     from harness.report.night import read_night, write_night
 
     then = None
@@ -128,6 +129,7 @@ def _night(
         if then["status"] == "complete":
             return begun, read_night(begun)
     options = night_options(asked, results, begun, then)
+    progress.line(f"HEAD against itself, {estimate_text(options)}")
     run, found = run_gate_request(options, asked.driver, asked.profile, progress)
     write_night(run)
     return run, found
