@@ -38,6 +38,8 @@ NULL_SERVER = WORKER.with_name("null-server")
 SECONDS = 3.0
 RATE_RPS = 1_000.0
 
+_QUIET_PERCENT = 3.0
+
 Trouble = Callable[[], None]
 
 
@@ -306,6 +308,20 @@ def _runs(command: Sequence[str]) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     return False
+
+
+def busy_with_others() -> str | None:
+    """Says so when something waited for a core in the last ten seconds; None where not, or where no kernel tells."""
+    try:
+        line = Path("/proc/pressure/cpu").read_text(encoding="utf-8").splitlines()[0]
+    except OSError:
+        return None
+    percent = float(line.split("avg10=")[1].split()[0])
+    return (
+        f"this machine is busy with other work (CPU pressure {percent:.0f} %)"
+        if percent > _QUIET_PERCENT
+        else None
+    )
 
 
 MakeScene = Callable[[Setting | None], AbstractContextManager[Scene]]

@@ -10,7 +10,18 @@ import signal
 from pathlib import Path
 
 import pytest
-from scene import NULL_SERVER, SECONDS, WORKER, Setting, cpu_group, held, hogs, network_namespace, scene
+from scene import (
+    NULL_SERVER,
+    SECONDS,
+    WORKER,
+    Setting,
+    busy_with_others,
+    cpu_group,
+    held,
+    hogs,
+    network_namespace,
+    scene,
+)
 from slow_link import slow_link
 
 from harness import figures
@@ -18,7 +29,6 @@ from harness.units import NS_PER_S
 
 CLEAN_ATTEMPTS = 5
 """On a machine with other work a window may be spoilt in truth, so one of several has to be clean."""
-QUIET_PERCENT = 3.0
 CROWDED = ("--backlog", "0", "--answers-per-connection", "20")
 """A server that closes connections now and then, and lets next to none wait to be accepted."""
 CROWDING = "stall:1s,300ms"
@@ -143,15 +153,6 @@ def test_a_clean_window_is_not_flagged(tmp_path: Path) -> None:
                 assert {"Little's law", "counts", "send delay", "TCP faults"} <= judged
                 return
             flagged += seen.texts
-    if (percent := busy_with_others()) > QUIET_PERCENT:
-        pytest.skip(f"this machine is busy with other work (CPU pressure {percent:.0f} %): {flagged[0]}")
+    if busy := busy_with_others():
+        pytest.skip(f"{busy}: {flagged[0]}")
     pytest.fail(f"clean windows were flagged: {flagged}")
-
-
-def busy_with_others() -> float:
-    """Share of the last ten seconds in which something waited for a core; 0 where the kernel does not tell."""
-    try:
-        line = Path("/proc/pressure/cpu").read_text(encoding="utf-8").splitlines()[0]
-    except OSError:
-        return 0.0
-    return float(line.split("avg10=")[1].split()[0])

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from scene import NULL_SERVER, WORKER
+from scene import NULL_SERVER, WORKER, busy_with_others
 
 from harness.load.plan import LoadPlan
 from harness.load.pool import PoolBuilder
@@ -25,6 +25,7 @@ from harness.units import NS_PER_S
 CPUS = tuple(sorted(os.sched_getaffinity(0)))
 WINDOW = Window(name="peak", mode="closed", duration=2.0)
 CONNECTIONS = 32
+WAIT_MS = 20
 ATTEMPTS = 3
 """On a machine with other work two windows may differ in truth, so one pair of several has to be alike."""
 
@@ -67,16 +68,18 @@ def test_a_server_that_makes_its_callers_wait_is_the_limit_and_not_the_generator
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (
-            NullServer(NULL_SERVER, folder, "fixed:5ms", CPUS[-1:], spin=False) as server,
+            NullServer(NULL_SERVER, folder, f"fixed:{WAIT_MS}ms", CPUS[-1:], spin=False) as server,
             LoadGenerator(native(WORKER), folder / "load") as generator,
         ):
             builder = PoolBuilder("127.0.0.1", server.port)
             builder.add("POST", "/", body=b"x" * 4_096)
             builder.build().write(folder / "requests.msgpack")
-            assert any(
-                _is_the_servers(IdleTargetLoad(generator, server.port, folder), f"peak-{number}")
-                for number in range(ATTEMPTS)
-            )
+            for number in range(ATTEMPTS):
+                if _is_the_servers(IdleTargetLoad(generator, server.port, folder), f"peak-{number}"):
+                    return
+    if busy := busy_with_others():
+        pytest.skip(busy)
+    pytest.fail("with a core less the generator never reached the same")
 
 
 def _is_the_servers(load: IdleTargetLoad, folder_name: str) -> bool:
@@ -85,5 +88,5 @@ def _is_the_servers(load: IdleTargetLoad, folder_name: str) -> bool:
     assert load.threads == [2, 1]
     gain_ratio = offered.second_core_gain_ratio
     assert gain_ratio is not None
-    is_near = offered.completed_rps == pytest.approx(CONNECTIONS / 0.005, rel=0.2)
+    is_near = offered.completed_rps == pytest.approx(CONNECTIONS / WAIT_MS * 1_000, rel=0.2)
     return is_near and checks.peak_is_the_targets(None, 1.0, gain_ratio).ok is True
