@@ -75,8 +75,8 @@ class Supervised:
             self._tell(json.dumps(command.order()))
             started = self._next_report(START_DEADLINE_S)
             if started is None or started["event"] != "started":
-                reason = started["error"] if started else "the watchdog did not report"
-                raise StartError(f"could not start {command.argv[0]}: {reason}")
+                unreported = f"cannot start {command.argv[0]}: the watchdog did not report"
+                raise StartError(started["error"] if started else unreported)
         except BaseException:
             self._close()
             raise

@@ -164,7 +164,8 @@ def _become(order: dict[str, Any], log: int, failure_write: int) -> None:
         step = f"execute {order['argv'][0]}"
         os.execvpe(order["argv"][0], order["argv"], order["environment"])
     except BaseException as error:
-        os.write(failure_write, f"cannot {step}: {error}".encode())
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        os.write(failure_write, f"cannot {step}: {reason}".encode())
     finally:
         os._exit(127)
 
