@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import Any
 
@@ -13,6 +12,7 @@ from harness.cli import check, look, measure
 from harness.cli.ending import guarded
 from harness.cli.gate import gate_app
 from harness.cli.selftest import selftest_app
+from harness.cli.signals import heed_signals
 
 _COMMANDS = (
     measure.bench,
@@ -62,10 +62,5 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """The `harness` command."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
-        signal.signal(number, _as_interrupt)
+    heed_signals()
     sys.exit(guarded(lambda ending: make_app()(standalone_mode=False, obj=ending)))
-
-
-def _as_interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
