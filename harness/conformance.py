@@ -102,7 +102,7 @@ class _Pack:
 
 
 def check(
-    host: str, port: int, cases: Sequence[ReadyCase], timeout_s: float = 10.0, deadline_s: float = 120.0
+    host: str, port: int, cases: Sequence[ReadyCase], timeout_s: float = 30.0, deadline_s: float = 120.0
 ) -> Verdict:
     """Runs the cases, several at a time: those with a token that soon expires first, those that send at once alone.
 
@@ -120,7 +120,7 @@ def check(
 
 
 def check_due(
-    host: str, port: int, due: Sequence[Due], timeout_s: float = 10.0, deadline_s: float = 120.0
+    host: str, port: int, due: Sequence[Due], timeout_s: float = 30.0, deadline_s: float = 120.0
 ) -> Verdict:
     """The second looks; waits until each is due, and then no longer than `deadline_s` for all."""
     differences = []

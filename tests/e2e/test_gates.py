@@ -59,7 +59,7 @@ def test_a_generator_whose_core_is_hogged_is_flagged(tmp_path: Path) -> None:
 def test_a_generator_that_is_asked_for_more_than_it_can_is_flagged(tmp_path: Path) -> None:
     with scene(tmp_path, Setting(delay="none")) as made:
         seen = made.window(rate_rps=1_000_000.0, connections=64)
-    assert seen.flagged & {"send delay", "generator utilisation"}
+    assert seen.flagged & {"offered rate", "send delay", "generator utilisation"}
 
 
 def test_a_server_that_was_stopped_shows_in_the_figures_and_not_as_the_generators_fault(
