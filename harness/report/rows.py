@@ -135,15 +135,16 @@ def _generator_bound(measured: Measured, trial: Record) -> bool:
 
 
 def _reasons(chosen: CaseTrials) -> tuple[str, ...]:
-    """Why the row is not valid; the same reason with other figures only once, with the number of trials."""
+    """Why the row is not valid; what differs only in its figures stands once, with the number of trials."""
     if not chosen.trials:
         return ("no trial was run",)
-    alike: dict[str, list[str]] = {}
-    for trial in chosen.trials:
+    alike: dict[str, dict[int, str]] = {}  # for each trial the first of its reasons that are alike
+    for number, trial in enumerate(chosen.trials):
         for reason in trial["reasons"] if trial["status"] != "valid" else ():
-            alike.setdefault(_FIGURE.sub("#", str(reason)), []).append(str(reason))
+            alike.setdefault(_FIGURE.sub("#", str(reason)), {}).setdefault(number, str(reason))
     found = (
-        first if len(more) == 0 else f"{first} ({len(more) + 1} trials)" for first, *more in alike.values()
+        first if len(more) == 0 else f"{first} ({len(more) + 1} trials)"
+        for first, *more in (by_trial.values() for by_trial in alike.values())
     )
     return tuple(found) or (_too_few(len(chosen.trials), chosen.needed),)
 

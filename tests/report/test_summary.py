@@ -70,6 +70,17 @@ def test_two_of_three_valid_trials_make_a_row_and_only_they_count(loaded: Loaded
     assert any("1 of 3 trials not valid" in note for note in found.notes)
 
 
+def test_one_trial_with_a_reason_in_several_windows_is_one_trial(loaded: Loaded) -> None:
+    run, trials = loaded
+    several = ["rate-500: 3 late", "rate-900: 4 late", "peak: stolen"]
+    for spoilt, reasons in zip(
+        trials_of(trials, "go"), (several, ["rate-900: 5 late"], ["gone"]), strict=True
+    ):
+        spoilt |= {"status": "invalid", "reasons": reasons}
+    found = row(summarise(run, trials, "x"), "go")
+    assert found.reasons == ("rate-500: 3 late (2 trials)", "peak: stolen", "gone")
+
+
 def test_one_of_three_valid_trials_is_too_few(loaded: Loaded) -> None:
     run, trials = loaded
     for spoilt in trials_of(trials, "go")[:2]:
