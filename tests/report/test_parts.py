@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 
-from harness.report.charts.labels import place, spread
+from harness.report.charts.places import Box, Field, place, spread, within
 from harness.report.glossary import find, parse_glossary, read_glossary
 from harness.report.model import Display, Figure
 from harness.report.numbers import figure_text, interval_text, significant, spread_text, value_text
@@ -117,21 +118,45 @@ def test_labels_move_apart_and_keep_their_order(positions: list[float]) -> None:
     assert sum(placed) == pytest.approx(sum(positions)), "as a whole they stay where they are"
 
 
+OPEN_FIELD = Field(0.0, 0.0, 400.0, np.empty((0, 2)))
+"""Without lines."""
+
+
 @pytest.mark.parametrize("count", [2, 5, 12])
 def test_names_cover_neither_names_nor_points(count: int) -> None:
     points = [(40.0 + 230 * (n % 4) / 4 + 3 * n, 60.0 + 11 * (n * 7 % 5)) for n in range(count)]
     widths = [55.0 + 4 * (n % 3) for n in range(count)]
     last = [n for n, (x, _) in enumerate(points) if x > 200]
-    shifts = place(points, widths, last)
+    spots = place(points, widths, last, OPEN_FIELD)
     right = max((points[n][0] for n in last), default=0.0)
     names = []
-    for n, ((x, y), width, shift) in enumerate(zip(points, widths, shifts, strict=True)):
-        left, middle = (right if n in last else x) + 8, y + shift
+    for n, ((x, y), width, spot) in enumerate(zip(points, widths, spots, strict=True)):
+        left = x - 8 - width if spot.before else (right if n in last else x) + 8
+        middle = y + spot.up
         names.append((left, middle, left + width))
         others = [p for m, p in enumerate(points) if m != n and n not in last]
         assert not [p for p in others if left < p[0] < left + width and abs(p[1] - middle) < 7]
     for (a_left, a, a_right), (b_left, b, b_right) in itertools.combinations(names, 2):
         assert a_right <= b_left or b_right <= a_left or abs(a - b) >= 14.0 - 1e-9
+
+
+def test_a_name_keeps_off_a_line_that_goes_on_where_its_own_ends() -> None:
+    """As in a warm-up: one target is steady early, and another's curve passes by there."""
+    x = np.arange(0.0, 300.0, 2.0)
+    passing = np.column_stack([x, 100.0 + 0.02 * x])
+    field = Field(0.0, 0.0, 200.0, passing)
+    moved, stays = place([(150.0, 103.0), (300.0, 106.0)], [60.0, 60.0], [1], field)
+    assert stays.up == 0.0
+    assert 7.0 <= abs(moved.up) <= 21.0, "as near as it can"
+    assert not moved.crosses
+    left = 150.0 - 8 - 60 if moved.before else 150.0 + 8
+    assert not field.crosses(Box(left, 103.0 + moved.up - 7, left + 60, 103.0 + moved.up + 7))
+
+
+def test_names_stay_within_the_height_of_the_picture() -> None:
+    placed = within(spread([1.0, 2.0, 3.0, 3.0], 14.0), 14.0, 0.0, 240.0)
+    assert sorted(placed) == [0.0, 14.0, 28.0, 42.0]
+    assert within([230.0, 250.0], 14.0, 0.0, 240.0) == [226.0, 240.0]
 
 
 def test_labels_with_room_stay_where_they_are() -> None:

@@ -118,7 +118,7 @@ def _draw_cpu(axes: Any, found: _Courses) -> str:
             continue
         _line(axes, row, look, x, y)
         ends.append(End(x[-1], y[-1], name(row), look.light))
-        texts.append(f"{name(row)}: from {min(y):.3g} to {max(y):.3g} cores")
+        texts.append(f"{name(row)}: from {min(y):.2f} to {max(y):.2f} cores")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("cores in use")
     axes.set_xlabel(_SINCE)

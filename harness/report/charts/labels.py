@@ -1,4 +1,4 @@
-"""Names beside what they name: where lines end, at markers, or above a picture; none covers another."""
+"""Names beside what they name: where lines end, at markers, or above a picture; none covers another or a line."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.transforms import offset_copy
 
-_GAP_POINTS = 14.0
-"""From line to line of names."""
-_AWAY_POINTS = 8.0
-"""From a line's end to its name."""
+from harness.report.charts.places import AWAY_POINTS, GAP_POINTS, Field, Points, place
+from harness.report.palette import PAPER
+
 _LETTER_POINTS = 7.4
 """What a bold letter takes at most, on average over a name."""
 _EDGE_SHARE = 0.12
 """Of the picture's width: lines that end within so much of the last one have their names below one another."""
 _LETTERS_A_LINE = 56
 """Bold ones, over the picture's whole width."""
+_ROUNDS = 2
+_STEP_POINTS = 2.0
+"""From one to the next of the points that stand for a line."""
+_VEIL: Any = {"facecolor": PAPER.light, "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
+"""Behind a name that no place without lines was left for."""
 _LED_POINTS = 3.0
 """A name further from its line than this is led there by a hair."""
 
@@ -32,99 +37,69 @@ class End:
     colour: str
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle, in points."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    def meets(self, other: Box) -> bool:
-        return (
-            self.left < other.right
-            and other.left < self.right
-            and self.bottom < other.top
-            and other.bottom < self.top
-        )
-
-
 def label_ends(axes: Any, ends: Sequence[End]) -> None:
     """Names lines at their ends. Limits must be final."""
     if not ends:
         return
-    axes.figure.draw_without_rendering()
-    points = [
-        (float(x) * 72 / axes.figure.dpi, float(y) * 72 / axes.figure.dpi)
-        for x, y in (axes.transData.transform((e.x, e.y)) for e in ends)
-    ]
-    edge = max(x for x, _ in points) - _EDGE_SHARE * axes.bbox.width * 72 / axes.figure.dpi
+    named: list[Any] = []
+    for _ in range(_ROUNDS):  # names take room from the axes, and other axes are other places
+        axes.figure.draw_without_rendering()
+        for one in named:
+            one.remove()
+        named = _name(axes, ends)
+
+
+def _name(axes: Any, ends: Sequence[End]) -> list[Any]:
+    scale = 72 / axes.figure.dpi
+    points = [(float(x), float(y)) for x, y in axes.transData.transform([(e.x, e.y) for e in ends]) * scale]
+    frame = axes.bbox.frozen()
+    field = Field(
+        frame.x0 * scale,
+        frame.y0 * scale + GAP_POINTS / 2,
+        frame.y1 * scale - GAP_POINTS / 2,
+        np.concatenate([_along(line, scale) for line in axes.lines]),
+    )
+    edge = max(x for x, _ in points) - _EDGE_SHARE * frame.width * scale
     last = [n for n, (x, _) in enumerate(points) if x >= edge]
     last_x = max(ends[n].x for n in last)
-    shifts = place(points, [len(e.text) * _LETTER_POINTS for e in ends], last)
-    for number, (end, shift) in enumerate(zip(ends, shifts, strict=True)):
+    spots = place(points, [len(e.text) * _LETTER_POINTS for e in ends], last, field)
+    named = []
+    for number, (end, spot) in enumerate(zip(ends, spots, strict=True)):
         x = last_x if number in last else end.x
-        led = abs(shift) > _LED_POINTS or x != end.x
+        led = abs(spot.up) > _LED_POINTS or x != end.x
+        away = -AWAY_POINTS if spot.before else AWAY_POINTS
         hair = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.7, "alpha": 0.7}
-        axes.annotate(
-            end.text,
-            xy=(end.x, end.y),
-            xytext=(x, end.y),
-            textcoords=offset_copy(axes.transData, axes.figure, _AWAY_POINTS, shift, units="points"),
-            color=end.colour,
-            va="center",
-            fontweight="bold",
-            annotation_clip=False,
-            arrowprops={**hair, "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 1} if led else None,
+        named.append(
+            axes.annotate(
+                end.text,
+                xy=(end.x, end.y),
+                xytext=(x, end.y),
+                textcoords=offset_copy(axes.transData, axes.figure, away, spot.up, units="points"),
+                color=end.colour,
+                ha="right" if spot.before else "left",
+                va="center",
+                fontweight="bold",
+                annotation_clip=False,
+                bbox=_VEIL if spot.crosses else None,
+                arrowprops={**hair, "relpos": (int(spot.before), 0.5), "shrinkA": 0, "shrinkB": 1}
+                if led
+                else None,
+            )
         )
+    return named
 
 
-def place(points: Sequence[tuple[float, float]], widths: Sequence[float], last: Sequence[int]) -> list[float]:
-    """How far each name moves up, so that none covers another's name or point. In points.
-
-    The `last` stand below one another to the right of all, in their order; the others stay as near as they can.
-    """
-    shifts = [0.0] * len(points)
-    spread_out = spread([points[n][1] for n in last], _GAP_POINTS)
-    for n, height in zip(last, spread_out, strict=True):
-        shifts[n] = height - points[n][1]
-    right = max((points[n][0] for n in last), default=0.0)
-    taken = [_name_box((right, points[n][1]), shifts[n], widths[n]) for n in last]
-    for n in sorted(set(range(len(points))) - set(last), key=lambda n: (-points[n][1], points[n][0])):
-        marks = [_mark_box(point) for other, point in enumerate(points) if other != n]
-        steps = (_GAP_POINTS / 2 * step * sign for step in range(2 * len(points) + 2) for sign in (1, -1))
-        boxes = ((shift, _name_box(points[n], shift, widths[n])) for shift in steps)
-        free = ((s, box) for s, box in boxes if not any(box.meets(one) for one in (*taken, *marks)))
-        shifts[n], box = next(free, (0.0, _name_box(points[n], 0.0, widths[n])))
-        taken.append(box)
-    return shifts
-
-
-def _name_box(point: tuple[float, float], shift: float, width: float) -> Box:
-    left, middle = point[0] + _AWAY_POINTS, point[1] + shift
-    return Box(left, middle - _GAP_POINTS / 2, left + width, middle + _GAP_POINTS / 2)
-
-
-def _mark_box(point: tuple[float, float]) -> Box:
-    return Box(point[0] - 5, point[1] - 5, point[0] + 5, point[1] + 5)
-
-
-def spread(positions: Sequence[float], gap: float) -> list[float]:
-    """Positions moved apart to at least `gap`, as little as it takes, their order kept."""
-    groups: list[tuple[list[int], float]] = []  # members, and where their middle is
-    for index in sorted(range(len(positions)), key=positions.__getitem__):
-        members, middle = [index], positions[index]
-        while groups and middle - groups[-1][1] < gap * (len(members) + len(groups[-1][0])) / 2:
-            others, other_middle = groups.pop()
-            middle = (other_middle * len(others) + middle * len(members)) / (len(others) + len(members))
-            members = others + members
-        groups.append((members, middle))
-    placed = [0.0] * len(positions)
-    for members, middle in groups:
-        for number, index in enumerate(members):
-            placed[index] = middle + gap * (number - (len(members) - 1) / 2)
-    return placed
+def _along(line: Any, scale: float) -> Points:
+    """The line as points close to one another."""
+    corners: Points = line.get_transform().transform(line.get_xydata()) * scale
+    if len(corners) < 2:
+        return corners
+    lengths = np.hypot(*np.diff(corners, axis=0).T)
+    if not np.isfinite(lengths).all():
+        return corners
+    walked = np.concatenate([[0.0], np.cumsum(lengths)])
+    steps = np.arange(0.0, walked[-1], _STEP_POINTS)
+    return np.column_stack([np.interp(steps, walked, corners[:, axis]) for axis in (0, 1)])
 
 
 def legend(axes: Any, ends: Sequence[End]) -> None:

@@ -11,23 +11,23 @@ from harness.report.charts.labels import End, label_ends
 from harness.report.charts.material import Material, alpha, known, name
 from harness.report.charts.records import merged_latency
 from harness.report.metrics import Record, percentile
-from harness.report.numbers import figure_text, scaled, value_text
+from harness.report.numbers import figure_text, scaled, significant, value_text
 from harness.report.palette import SOFT
+from harness.stats.histogram import Histogram
 from harness.stats.quantile import median
 from harness.units import NS_PER_MS
 
+_SPOKEN = (50.0, 90.0, 99.0, 99.9)
 _PERCENTS = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
 
 
 def latency_by_percentile(material: Material) -> Iterator[Picture]:
     """One for each open window: the whole distribution, not one figure of it."""
     for panel in material.panels("open"):
-        curves = [
-            (row, look, found.curve())
-            for row, trials, look in material.rows()
-            if (found := merged_latency(material.run_path, trials, panel.name)).count
+        merged = [
+            (r, look, merged_latency(material.run_path, t, panel.name)) for r, t, look in material.rows()
         ]
-        curves = [c for c in curves if len(c[2]) > 1]
+        curves = [(row, look, found) for row, look, found in merged if len(found.curve()) > 1]
         if curves:
             yield make_picture(
                 f"{material.scenario.name}-{panel.name}-latency",
@@ -40,7 +40,8 @@ def latency_by_percentile(material: Material) -> Iterator[Picture]:
 
 def _draw_curves(axes: Any, curves: Sequence[Any]) -> str:
     ends = []
-    for row, look, curve in curves:
+    for row, look, found in curves:
+        curve = found.curve()
         x = [1 / (1 - point.percentile / 100) for point in curve]
         y = [point.value_ns / NS_PER_MS for point in curve]
         axes.plot(x, y, color=look.light, alpha=alpha(row), dashes=look.dashes or (None, None))
@@ -56,11 +57,13 @@ def _draw_curves(axes: Any, curves: Sequence[Any]) -> str:
     axes.set_xlabel("percent of requests that were at least as fast")
     axes.set_ylabel("response time, ms")
     label_ends(axes, ends)
-    return "; ".join(
-        f"{name(row)}: slowest percentile known {curve[-1].percentile:.3g} % at "
-        f"{curve[-1].value_ns / NS_PER_MS:.3g} ms"
-        for row, _, curve in curves
-    )
+    return "; ".join(f"{name(row)}: {_percentiles_text(found)}" for row, _, found in curves)
+
+
+def _percentiles_text(found: Histogram) -> str:
+    """`P50 0.235 ms, P99 0.759 ms`: of those that can be told."""
+    known = [(p, value_ns) for p in _SPOKEN if (value_ns := found.percentile(p)) is not None]
+    return ", ".join(f"P{p:g} {significant(value_ns / NS_PER_MS)} ms" for p, value_ns in known)
 
 
 def throughput(material: Material) -> Iterator[Picture]:
@@ -169,6 +172,7 @@ def _draw_rates(axes: Any, material: Material, drawn: Sequence[Any], limits_ns: 
     ends, texts = [], []
     for row, look, points in drawn:
         x, y = [p[0] for p in points], [p[1] for p in points]
+        said = []
         axes.plot(x, y, marker=".", color=look.light, alpha=alpha(row))
         for key, figure in row.figures.items():
             if key.endswith("/capacity_rps") and figure.centre is not None:
@@ -183,8 +187,10 @@ def _draw_rates(axes: Any, material: Material, drawn: Sequence[Any], limits_ns: 
                     markerfacecolor=fill,
                     markersize=8,
                 )
+                said.append(f"{key.partition('/')[0]} {figure_text(figure, '/s')}/s")
         ends.append(End(x[-1], y[-1], name(row), look.light))
-        texts.append(f"{name(row)}: " + ", ".join(f"{value_text(a, '/s')}/s {b:.3g} ms" for a, b in points))
+        said += [f"{value_text(a, '/s')}/s {significant(b)} ms" for a, b in points]
+        texts.append(f"{name(row)}: {', '.join(said)}")
     for limit_ns in limits_ns:
         axes.axhline(limit_ns / NS_PER_MS, color=SOFT.light, linestyle=(0, (4, 3)), linewidth=1)
     axes.set_yscale("log")
@@ -230,7 +236,7 @@ def _draw_pareto(axes: Any, rows: Sequence[Any], key: str) -> str:
             [x], [y], look.marker, color=look.light, markerfacecolor=fill, alpha=alpha(row), markersize=9
         )
         ends.append(End(x, y, name(row), look.light))
-        texts.append(f"{name(row)}: {y:,.0f}/s with {x:.3g} MiB")
+        texts.append(f"{name(row)}: {figure_text(row.figures[key], '/s')}/s with {x:.3g} MiB")
         if row.valid:
             points.append((x, y))
     best = unbeaten(points)

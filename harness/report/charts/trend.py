@@ -11,6 +11,7 @@ from harness.report.palette import INK, SOFT, Look
 from harness.report.trend_model import Series
 from harness.report.trend_text import amount_text, change_text, day_text, when_text
 from harness.report.wording import column_text
+from harness.units import counted
 
 _STRIP_INCHES = 1.15
 _FOOT_INCHES = 0.45
@@ -119,4 +120,4 @@ def _text(series: Series) -> str:
     span = f"{amount_text(points[0].centre, column)} to {amount_text(points[-1].centre, column)}"
     changes = [f"{change_text(column, s)} since {when_text(s.first)}" for s in series.shifts]
     told = ", ".join(changes) or (f"cannot tell yet, {series.unknown}" if series.unknown else "no change")
-    return f"{series.target}: {len(points)} nights, from {span}, {told}"
+    return f"{series.target}: {counted(len(points), 'night')}, from {span}, {told}"
