@@ -53,3 +53,8 @@ def span_text(least_s: float, most_s: float) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 trial`, `12 trials`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def percent(ratio: float, places: int = 0) -> str:
+    """`5 %`, and with two places `0.13 %`."""
+    return f"{ratio * 100:.{places}f} %"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,11 @@ from harness.errors import UsageError
 from harness.probes import host
 from harness.report.metrics import Record
 from harness.report.model import Column, Row, ScenarioSummary, Summary
-from harness.report.versus_model import Effect, Unlikeness, Versus
+from harness.report.versus_model import Effect, Sources, Unlikeness, Versus
 from harness.report.wording import target_text
 from harness.stats.compare import Pair, compare
+
+_UNRULED = "no blind twin in either run shows how large its noise is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def compare_runs(runs: Sequence[RunRead], *, force: bool = False) -> Versus:
     effects = tuple(e for other in others for e in _effects(base, other))
     if not effects:
         raise UsageError("these runs have no scenario and target in common")
-    return Versus(tuple(r.summary for r in runs), unlike, effects, bool(grave))
+    return Versus(tuple(r.summary for r in runs), _sources(runs, effects), unlike, effects, bool(grave))
 
 
 # --- what differs around the runs ------------------------------------------------------------------------------
@@ -64,6 +66,29 @@ def _unlike(base: RunRead, other: RunRead) -> Iterator[Unlikeness]:
         if now is not None and now != scenario:
             changed = ", ".join(k for k in scenario if scenario[k] != now.get(k))
             yield Unlikeness(run, f"scenario {name}", "as it was", f"other {changed}", True)
+
+
+def _sources(runs: Sequence[RunRead], effects: Sequence[Effect]) -> Sources:
+    targets = [e.target for e in effects]
+    builds = {
+        name: _all_same(r.document["targets"].get(name, {}).get("content_hash") for r in runs)
+        for name in dict.fromkeys(targets)
+    }
+    revision = _all_same(r.summary.revision for r in runs)
+    if revision and not all(r.summary.revision_clean for r in runs):
+        revision = None
+    return Sources(
+        revision=revision,
+        harness=_all_same((r.document.get("harness") or {}).get("content_hash") for r in runs),
+        same=tuple(name for name, same in builds.items() if same),
+        other=tuple(name for name, same in builds.items() if same is False),
+    )
+
+
+def _all_same(values: Iterable[str | None]) -> bool | None:
+    """None when one of them is not known."""
+    found = list(values)
+    return None if any(v in (None, "unknown") for v in found) else len(set(found)) == 1
 
 
 def _text(value: Any) -> str:
@@ -92,7 +117,7 @@ def _effects(base: RunRead, other: RunRead) -> Iterator[Effect]:
 
 
 def _column_effects(
-    column: Column, rows: Sequence[tuple[Row, Row]], ruler_ratio: float, run: str
+    column: Column, rows: Sequence[tuple[Row, Row]], ruler_ratio: float | None, run: str
 ) -> Iterator[Effect]:
     notes = {row.case: _why_not(row, now, column.key) for row, now in rows}
     pairs = {row.case: _pair(row, now, column) for row, now in rows if notes[row.case] is None}
@@ -106,7 +131,7 @@ def _column_effects(
             first=row.figures[column.key].centre,
             other=now.figures[column.key].centre,
             comparison=verdicts.get(row.case),
-            note=notes[row.case],
+            note=_UNRULED if ruler_ratio is None and row.case in verdicts else notes[row.case],
         )
 
 
@@ -134,6 +159,7 @@ def _why_not(row: Row, now: Row, key: str) -> str | None:
     return None
 
 
-def _ruler(key: str, *scenarios: ScenarioSummary) -> float:
-    """The larger difference that blind twins showed in this figure, of both runs."""
-    return max((s.ruler_ratio.get(key, 0.0) for s in scenarios), default=0.0)
+def _ruler(key: str, *scenarios: ScenarioSummary) -> float | None:
+    """The larger difference that blind twins showed in this figure, of both runs; None when neither had twins."""
+    known = [s.ruler_ratio[key] for s in scenarios if key in s.ruler_ratio]
+    return max(known, default=None)

@@ -10,7 +10,7 @@ from harness.stats.compare import Comparison
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One figure of one target in another run, against the first run. `note`: why no verdict is possible."""
+    """One figure of one target in another run, against the first run. `note`: why no difference can be told."""
 
     scenario: str
     target: str
@@ -34,10 +34,25 @@ class Unlikeness:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """Is what was measured, and what measured it, the same in all the runs? None: not known.
+
+    `revision`, `harness`: the same revision without other changes, the same code that measures. `same`, `other`:
+    targets whose builds are the same, and those whose are not.
+    """
+
+    revision: bool | None
+    harness: bool | None
+    same: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Versus:
     """The comparison of runs, the first of which is the base."""
 
     runs: tuple[Summary, ...]
+    sources: Sources
     unlike: tuple[Unlikeness, ...]
     effects: tuple[Effect, ...]
     forced: bool

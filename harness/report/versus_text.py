@@ -14,7 +14,8 @@ from rich.text import Text
 from harness.report import wording
 from harness.report.markdown import bullets, escaped, table
 from harness.report.numbers import value_text
-from harness.report.versus_model import Effect, Unlikeness, Versus
+from harness.report.versus_model import Effect, Sources, Unlikeness, Versus
+from harness.units import counted
 
 HEADS = ("target", "figure", "first", "other", "change with its 95 % interval")
 
@@ -26,6 +27,7 @@ def print_versus(console: Console, versus: Versus) -> None:
         _line(console, f"{which}: {run.run}, revision {_short(run.revision)}, {wording.run_text(run)}")
     for caution in cautions(versus):
         _line(console, caution, "yellow")
+    _line(console, around_text(versus), "dim")
     for difference in versus.unlike:
         _line(console, unlike_text(difference), "yellow" if difference.grave else "dim")
     for scenario in versus.scenarios:
@@ -55,6 +57,7 @@ def versus_markdown(versus: Versus) -> str:
     ]
     for caution in cautions(versus):
         parts += ["", f"> **{escaped(caution)}**"]
+    parts += ["", escaped(around_text(versus))]
     parts += bullets([unlike_text(u) for u in versus.unlike])
     parts += ["", counts_text(versus)]
     for scenario in versus.scenarios:
@@ -88,9 +91,44 @@ def counts_text(versus: Versus) -> str:
     ]
     unknown, figures = verdicts["cannot tell"], len(versus.effects)
     if not told:
-        return f"Nothing can be told of any of the {figures} figures."
+        which = "the one figure" if figures == 1 else f"any of the {figures} figures"
+        return f"Nothing can be told of {which}."
     rest = f"; of {unknown} nothing can be told" if unknown else ""
-    return f"Of {figures} figures {', '.join(told)}{rest}."
+    return f"Of {counted(figures, 'figure')} {', '.join(told)}{rest}."
+
+
+def sources_text(found: Sources) -> str:
+    """`Different revisions; the same build of go, another of rust-axum; measured by the same code.`"""
+    parts = [
+        {
+            True: "one and the same revision",
+            False: "different revisions",
+            None: "revisions unknown, or with changes that are not in them",
+        }[found.revision]
+    ]
+    if found.same and found.other:
+        parts.append(
+            f"the same build of {wording.listed(found.same)}, another of {wording.listed(found.other)}"
+        )
+    elif found.same or found.other:
+        parts.append(f"every service is {'the same' if found.same else 'another'} build")
+    else:
+        parts.append("whether the services are the same builds is not known")
+    if found.harness is not None:
+        parts.append(f"measured by {'the same' if found.harness else 'other'} code")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def around_text(versus: Versus) -> str:
+    """What the sources have in common, and the rest where nothing of it differs."""
+    found, text = versus.sources, sources_text(versus.sources)
+    if versus.unlike:
+        return text
+    text += " Machine, toolchains, driver, engine, placement and scenarios are the same."
+    if found.harness and found.same and not found.other:
+        text += " So a difference is noise, or what the machine did meanwhile."
+    return text
 
 
 def cautions(versus: Versus) -> list[str]:

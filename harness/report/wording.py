@@ -16,7 +16,7 @@ from harness.report.model import (
 )
 from harness.report.numbers import gibibytes_text, limit_text, percent_text, ratio_text, significant
 from harness.report.versus_model import Effect
-from harness.units import NS_PER_S
+from harness.units import NS_PER_S, counted
 
 
 def target_text(row: Row) -> str:
@@ -48,8 +48,7 @@ def when_text(unix_ns: int) -> str:
 
 def run_text(summary: Summary) -> str:
     """One line on how the run was made."""
-    rounds = f"{summary.rounds} round{'s' if summary.rounds > 1 else ''}"
-    cores = f"{summary.target_cores} target core{'s' if summary.target_cores > 1 else ''}"
+    rounds, cores = counted(summary.rounds, "round"), counted(summary.target_cores, "target core")
     return f"{rounds}, {cores}, {summary.driver} driver, {summary.engine} engine, {when_text(summary.created_unix_ns)}"
 
 
@@ -108,12 +107,16 @@ def _columns_text(columns: Sequence[Column], scenario: ScenarioSummary) -> str:
 
 
 def ruler_text(scenario: ScenarioSummary) -> str | None:
-    """What the blind twins say of the noise; None without a twin that came to an end."""
+    """What the blind twins say of the noise, or that there were none; None where nothing hangs on it."""
     known = [
         f"{column_text(column)} {percent_text(ratio)}"
         for key, ratio in scenario.ruler_ratio.items()
         if (column := scenario.columns[key]).ranked and column.headline
     ]
+    if not known and any(c.low is not None for c in scenario.comparisons):
+        return (
+            "not known, without a blind twin in this scenario; what is best rests on the trials' spread alone"
+        )
     if not known:
         return None
     return f"one service measured under two names differs by: {', '.join(known)}"
@@ -141,6 +144,8 @@ def effect_text(effect: Effect) -> str:
     word = found.text
     if found.verdict in ("faster", "slower") and _is_cost(effect.column):
         word = "less" if found.verdict == "faster" else "more"
+    if found.verdict == "cannot tell" and effect.note:
+        word = f"{word}: {effect.note}"
     return f"{change} ({interval}), {word}"
 
 
@@ -185,6 +190,11 @@ def promise_text(promise: PromiseKept) -> tuple[str, str, str]:
     measured = "–" if promise.measured is None else f"{significant(promise.measured)}{unit}"
     met = {True: "yes", False: "no", None: f"cannot tell: {promise.missing}"}[promise.met]
     return measured, " and ".join(bounds), met
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def gist(text: str) -> str:

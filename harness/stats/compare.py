@@ -18,6 +18,7 @@ from harness.stats.interval import (
     t_half_width,
 )
 from harness.stats.student import t_cdf
+from harness.units import percent
 
 Verdict = Literal["faster", "slower", "same", "cannot tell"]
 SAME_RATIO = 0.03
@@ -41,7 +42,7 @@ class Comparison:
     @property
     def text(self) -> str:
         """The verdict in words."""
-        return f"same within {self.within_ratio:.1%}" if self.verdict == "same" else self.verdict
+        return f"same within {percent(self.within_ratio, 1)}" if self.verdict == "same" else self.verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,16 @@ def noise_ruler(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def compare(
-    pairs: Mapping[str, Pair], ruler_ratio: float = 0.0, same_ratio: float = SAME_RATIO, seed: int = 0
+    pairs: Mapping[str, Pair], ruler_ratio: float | None = 0.0, same_ratio: float = SAME_RATIO, seed: int = 0
 ) -> dict[str, Comparison]:
     """Compares all the pairs that are shown together, with Holm's correction over them.
 
-    ruler_ratio: the twins' difference (`noise_ruler`). same_ratio: what counts as no difference worth having;
-    the larger of the two is used. A difference is one when its corrected p is under 5 % and it exceeds the
-    ruler; the same is said when the whole interval lies within ±same. Raises ValueError for trials without
-    a ratio, or paired ones of different number.
+    ruler_ratio: the twins' difference (`noise_ruler`); None: not known, so nothing is called a difference.
+    same_ratio: what counts as no difference worth having; the larger of the two is used. A difference is one
+    when its corrected p is under 5 % and it exceeds the ruler; the same is said when the whole interval lies
+    within ±same. Raises ValueError for trials without a ratio, or paired ones of different number.
     """
-    within = max(ruler_ratio, same_ratio)
+    within = max(ruler_ratio or 0.0, same_ratio)
     rng = np.random.default_rng(seed)
     raw = {name: _compare(pair, within, rng) for name, pair in pairs.items()}
     corrected = holm({name: c.p_value for name, c in raw.items() if c.p_value is not None})
@@ -92,11 +93,13 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return corrected
 
 
-def _judge(c: Comparison, ruler_ratio: float, higher_is_better: bool) -> Comparison:
+def _judge(c: Comparison, ruler_ratio: float | None, higher_is_better: bool) -> Comparison:
     if c.low is None or c.high is None or c.p_value is None:
         return c
     if 1 / (1 + c.within_ratio) <= c.low and c.high <= 1 + c.within_ratio:
         return replace(c, verdict="same")
+    if ruler_ratio is None:
+        return c
     exceeds = max(c.ratio, 1 / c.ratio) - 1 > ruler_ratio
     if c.p_value < 1 - CONFIDENCE and exceeds:
         return replace(c, verdict="faster" if (c.ratio > 1) == higher_is_better else "slower")

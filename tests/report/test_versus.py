@@ -11,6 +11,8 @@ from rich.console import Console
 
 from harness.errors import UsageError
 from harness.report.outputs import compare, render_versus
+from harness.report.versus_text import around_text, counts_text, sources_text
+from harness.report.wording import effect_text
 from harness.store import RunFolder
 
 Make = Callable[[Making], RunFolder]
@@ -43,6 +45,43 @@ def test_identical_services_are_not_told_apart(base: RunFolder, making: Make) ->
     again = making(replace(BASE, seed=9, run_id="again"))
     found = {e.comparison.verdict for e in compare([base, again]).effects if e.comparison}
     assert found <= {"same", "cannot tell"}
+
+
+def test_without_a_blind_twin_no_difference_is_called_one(making: Make) -> None:
+    """Cold starts have none: half as fast, and yet nothing tells how much of that is the noise of two runs."""
+    cold = Making(targets=BASE.targets, scenarios=("cold-start",), run_id="cold-a")
+    slow = {name: replace(b, ready_ms=2 * b.ready_ms) for name, b in BASE.targets.items()}
+    found = compare([making(cold), making(replace(cold, targets=slow, seed=8, run_id="cold-b"))])
+    assert found.effects
+    for effect in found.effects:
+        assert effect.comparison is not None and effect.comparison.verdict == "cannot tell"
+        assert "cannot tell: no blind twin" in effect_text(effect)
+
+
+def test_what_the_runs_have_in_common_is_said_as_it_is(base: RunFolder, making: Make) -> None:
+    again = compare([base, making(replace(BASE, seed=9, run_id="same-sources"))])
+    assert around_text(again) == (
+        "One and the same revision; every service is the same build; measured by the same code. "
+        "Machine, toolchains, driver, engine, placement and scenarios are the same. "
+        "So a difference is noise, or what the machine did meanwhile."
+    )
+    other = making(replace(BASE, revision="f" * 40, run_id="other-sources"))
+    document = other.read_run()
+    document.pop("schema")
+    document["targets"]["go"]["content_hash"] = "another"
+    other.write_run(document)
+    text = around_text(compare([base, other]))
+    assert text.startswith("Different revisions; the same build of rust-axum, another of go; measured by")
+    assert "noise" not in text
+    dirty = replace(again.sources, revision=None, same=(), harness=None)
+    assert sources_text(dirty).startswith("Revisions unknown, or with changes that are not in them; whether")
+
+
+def test_one_figure_and_many_are_counted(base: RunFolder, making: Make) -> None:
+    found = compare([base, making(replace(BASE, seed=9, run_id="counted"))])
+    unknown = [replace(e, comparison=None) for e in found.effects]
+    assert counts_text(replace(found, effects=tuple(unknown[:1]))) == "Nothing can be told of the one figure."
+    assert "any of the 2 figures" in counts_text(replace(found, effects=tuple(unknown[:2])))
 
 
 def test_other_machines_are_refused_unless_forced(base: RunFolder, making: Make) -> None:

@@ -21,7 +21,7 @@ def one(
     *,
     paired: bool = True,
     higher: bool = True,
-    ruler_ratio: float = 0.0,
+    ruler_ratio: float | None = 0.0,
 ) -> Comparison:
     pair = Pair(candidate, base, paired=paired, higher_is_better=higher)
     return compare({"it": pair}, ruler_ratio)["it"]
@@ -92,8 +92,13 @@ def test_verdicts(candidate: list[float], ruler: float, verdict: str, paired: bo
 
 def test_words() -> None:
     found = one([1.001 * v for v in TIGHT], TIGHT[::-1])
-    assert found.text == "same within 3.0%"
+    assert found.text == "same within 3.0 %"
     assert one([2 * v for v in TIGHT], TIGHT).text == "faster"
+
+
+def test_without_a_ruler_nothing_is_called_a_difference_but_what_is_the_same_is() -> None:
+    assert one([2 * v for v in TIGHT], TIGHT, ruler_ratio=None).verdict == "cannot tell"
+    assert one([1.001 * v for v in TIGHT], TIGHT[::-1], ruler_ratio=None).verdict == "same"
 
 
 def test_one_trial_each_has_a_ratio_but_no_more() -> None:
