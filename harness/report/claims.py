@@ -11,6 +11,7 @@ import yaml
 from harness.report import claims_beside
 from harness.report.claims_model import Claim, ClaimedRow, Claims, Scene, Verdict
 from harness.report.model import Comparison, ScenarioSummary, Summary
+from harness.units import counted
 
 _PATH = Path(__file__).resolve().parents[2] / "contract" / "published.yaml"
 _MEMORY_BYTES = {"GB": 1e9, "MB": 1e6}
@@ -40,7 +41,7 @@ def judge_claims(published: Mapping[str, Any], summary: Summary) -> Claims:
         claims=(
             *_orders(scene, rows),
             claims_beside.spikes(scene, published["headline"]["complaint"]),
-            *claims_beside.reloads(scene, rows),
+            claims_beside.reload(scene, rows),
             *claims_beside.cold_starts(scene, published["footprint"]),
             *claims_beside.unmeasured(published),
         ),
@@ -84,7 +85,7 @@ def _order(scene: Scene, what: str, title: str, ordered: Sequence[Mapping[str, A
     shown = [n for n in names if scene.text(n, what) != "–"]
     if key is None or scene.scenario is None or len(shown) < 2:
         return Claim(title, claimed, "–", "not measured", "fewer than two of its targets were measured here")
-    cores = f"{scene.summary.target_cores} target core{'s' if scene.summary.target_cores > 1 else ''}"
+    cores = counted(scene.summary.target_cores, "target core")
     measured = f"{', '.join(f'{n} {scene.text(n, what)}' for n in shown)} ({cores})"
     if scene.few_cores:
         why = f"a claim about {scene.workload['cores']} cores cannot be judged on {cores}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.report.claims_model import Claim, Scene
 from harness.report.numbers import value_text
+from harness.units import counted
 
 
 def spikes(scene: Scene, complaint: Mapping[str, Any]) -> Claim:
@@ -18,7 +19,7 @@ def spikes(scene: Scene, complaint: Mapping[str, Any]) -> Claim:
     seen = [f for key, f in row.figures.items() if key.endswith("/spikes") and f.centre is not None]
     jitter = row.figures.get("jitter_ratio")
     measured = (
-        f"{sum(f.centre or 0 for f in seen):.0f} spike seconds, "
+        f"{counted(round(sum(f.centre or 0 for f in seen)), 'spike second')}, "
         f"jitter {value_text(jitter.centre if jitter else None, '%')} %"
     )
     if scene.few_cores:
@@ -31,21 +32,23 @@ def spikes(scene: Scene, complaint: Mapping[str, Any]) -> Claim:
     )
 
 
-def reloads(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
-    """What reloads here is the routing table; what reloaded there was code."""
-    found = []
-    for claimed in rows:
-        row = scene.row(claimed["target"])
-        if row is None or "reload" not in row.facts:
-            continue
-        supported = claimed["hot_reload"]["supported"]
-        text = f"supported, by {claimed['hot_reload']['by']}" if supported else "not supported"
-        why = (
-            "reloading code was not measured; here every target takes up a new routing table while it serves"
-        )
-        subject = f"Hot reload of {claimed['target']}"
-        found.append(Claim(subject, text, row.facts["reload"], "not measured", why))
-    return found
+def reload(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> Claim:
+    """What reloads here is the routing table; what reloaded there was code. One reason for all, so one claim."""
+    subject = "Hot reload"
+    claimed = "; ".join(f"{row['target']} {_reload_text(row['hot_reload'])}" for row in rows)
+    ours = [r for claimed_row in rows if (r := scene.row(claimed_row["target"])) and "reload" in r.facts]
+    if not ours:
+        return Claim(subject, claimed, "–", "not measured", "no target here says how it reloads")
+    alike: dict[str, list[str]] = {}
+    for row in ours:
+        alike.setdefault(row.facts["reload"].partition(":")[0], []).append(row.target)
+    measured = "; ".join(f"{', '.join(targets)} by {how}" for how, targets in alike.items())
+    why = "what reloaded there was code; what is taken up here is a new routing table, while requests go on"
+    return Claim(subject, claimed, measured, "not measured", why)
+
+
+def _reload_text(claimed: Mapping[str, Any]) -> str:
+    return f"by {claimed['by']}" if claimed["supported"] else "none"
 
 
 def cold_starts(scene: Scene, footprint: Sequence[Mapping[str, Any]]) -> list[Claim]:

@@ -141,6 +141,15 @@ def test_the_published_figures_stand_as_they_were_published(small: Summary) -> N
     assert rows["java-webflux"].throughput[1] == "–", "not measured in that run"
 
 
+def test_hot_reload_is_one_claim_of_all_the_targets(small: Summary) -> None:
+    published = read_published()
+    assert published is not None
+    (found,) = [c for c in judge_claims(published, small).claims if "reload" in c.subject.lower()]
+    assert "go none; rust-axum by hotwatch + dlopen; java-webflux by JRebel" in found.claimed
+    assert found.measured == "go, rust-axum by SIGHUP or changed file"
+    assert found.verdict == "not measured"
+
+
 def test_an_invalid_row_is_shown_as_such() -> None:
     found = summary(PUBLISHED_ORDER, "slower")
     rows = tuple(replace(r, valid=r.target != "go") for r in found.scenarios[0].rows)
