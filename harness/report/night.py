@@ -18,6 +18,7 @@ from harness.report.markdown import bullets, escaped, table
 from harness.report.numbers import significant, value_text
 from harness.report.templating import render_page
 from harness.store import RunFolder, read_json, write_atomically
+from harness.units import counted, percent
 
 HEADS = ("target", "figure", "base", "head", "change", "verdict")
 _WIDTH = 118
@@ -52,7 +53,8 @@ def lines(night: JsonObject) -> Iterator[Line]:
                     metric["text"],
                 ),
                 pairs=tuple(
-                    f"{p['head'] / p['base'] - 1:+.1%}" for p in (*metric["pairs"], *metric["further"])
+                    f"{(p['head'] / p['base'] - 1) * 100:+.1f} %"
+                    for p in (*metric["pairs"], *metric["further"])
                 ),
             )
 
@@ -64,7 +66,7 @@ def heading(night: JsonObject) -> str:
 
 def how(night: JsonObject) -> str:
     """How the night went, in one line."""
-    count = f"{night['rounds']} round{'' if night['rounds'] == 1 else 's'}"
+    count = counted(night["rounds"], "round")
     looks = ", ".join(f"after {look['rounds']} at {significant(look['level'])}" for look in night["looks"])
     parts = [count, f"looked at {looks}" if looks else "no look", f"seed {night['seed']}"]
     if night["cut_short"]:
@@ -78,12 +80,13 @@ def noise_text(night: JsonObject) -> str:
     noise = night["noise"]
     cores = noise["cores"]
     text = (
-        f"noise before it: steal {max(c['steal_ratio'] for c in cores):.1%}, "
-        f"other load {max(c['other_load_ratio'] for c in cores):.1%}, "
+        f"noise before it: steal {percent(max(c['steal_ratio'] for c in cores), 1)}, "
+        f"other load {percent(max(c['other_load_ratio'] for c in cores), 1)}, "
         f"timers {max(c['late_p99_ns'] for c in cores) / 1e6:.2f} ms late at P99"
     )
     if noise["bandwidth_bytes_per_s"]:
-        text += f", memory {noise['bandwidth_bytes_per_s'] / 1e9:.1f} GB/s ± {noise['bandwidth_spread_ratio']:.0%}"
+        spread = percent(noise["bandwidth_spread_ratio"])
+        text += f", memory {noise['bandwidth_bytes_per_s'] / 1e9:.1f} GB/s ± {spread}"
     return text
 
 
@@ -94,8 +97,9 @@ def remarks(night: JsonObject) -> list[str]:
     if same:
         found.append(f"both sides are one and the same build of {', '.join(same)}")
     for target in night["targets"]:
-        pairs = f"{target['target']}: {target['pairs']} pairs"
-        lost = f", {target['lost']} more were lost to invalid trials" if target["lost"] else ""
+        pairs = f"{target['target']}: {counted(target['pairs'], 'pair')}"
+        were = "was" if target["lost"] == 1 else "were"
+        lost = f", {target['lost']} more {were} lost to invalid trials" if target["lost"] else ""
         stopped = f"; measured no further because of {target['stopped_by']}" if target["stopped_by"] else ""
         found.append(pairs + lost + stopped.replace("because of all the same", "as all was the same"))
     return [*found, *night.get("notes", ()), noise_text(night)]
@@ -140,10 +144,7 @@ def night_junit(night: JsonObject) -> str:
     root = ET.Element("testsuites", name=f"gate {night['run']}")
     for target in night["targets"]:
         suite = ET.SubElement(root, "testsuite", name=target["target"])
-        if notes := night.get("notes"):
-            properties = ET.SubElement(suite, "properties")
-            for note in notes:
-                ET.SubElement(properties, "property", name="note", value=note)
+        _notes(suite, night)
         words = []
         for metric, line in zip(target["metrics"], lines({"targets": [target]}), strict=True):
             case = ET.SubElement(suite, "testcase", classname=f"gate.{target['target']}", name=line.cells[1])
@@ -157,11 +158,19 @@ def night_junit(night: JsonObject) -> str:
         suite.set("skipped", str(words.count("cannot tell")))
     if not night["targets"]:
         suite = ET.SubElement(root, "testsuite", name="gate", tests="1", failures="0", skipped="1")
+        _notes(suite, night)
         case = ET.SubElement(suite, "testcase", classname="gate", name="night")
         ET.SubElement(case, "skipped", message="; ".join(night["reasons"]))
     ET.indent(root)
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return text.decode() + "\n"
+
+
+def _notes(suite: ET.Element, night: JsonObject) -> None:
+    if notes := night.get("notes"):
+        properties = ET.SubElement(suite, "properties")
+        for note in notes:
+            ET.SubElement(properties, "property", name="note", value=note)
 
 
 def night_page(night: JsonObject) -> str:

@@ -85,6 +85,13 @@ def test_each_way_a_night_can_end_has_its_code_and_its_words(made: Night, code: 
     ET.fromstring(night_junit(got))
 
 
+@pytest.mark.parametrize("made", [night(too_noisy=("too noisy",)), night([TargetNight("go", pairs(6))])])
+def test_a_note_on_the_night_is_in_its_junit_with_targets_or_without(made: Night) -> None:
+    root = ET.fromstring(night_junit({**document(made), "notes": ["stock workers offer the load"]}))
+    notes = [p.get("value") for p in root.iterfind("testsuite/properties/property[@name='note']")]
+    assert notes == ["stock workers offer the load"]
+
+
 def test_an_interrupted_night_says_so() -> None:
     got = document(night([TargetNight("go", pairs(2))]), "interrupted")
     assert got["exit_code"] == 130
