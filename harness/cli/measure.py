@@ -40,7 +40,7 @@ from harness.cli.options import (
 from harness.deadline import deadline
 from harness.errors import ExitCode, InfrastructureError, UsageError, worst
 from harness.progress import Progress
-from harness.units import counted, duration_text
+from harness.units import counted, duration_text, percent
 
 
 def bench(
@@ -170,7 +170,7 @@ def plan(
             str(trial.round), str(trial.position + 1), trial.case.id, duration_text(trial.estimated_s)
         )
     out.print(table)
-    shorter = f", windows at {made.scale:.0%} of their length" if made.scale < 1 else ""
+    shorter = f", windows at {percent(made.scale)} of their length" if made.scale < 1 else ""
     say(
         f"{counted(len(made.trials), 'trial')} in {counted(made.rounds, 'round')}, "
         f"about {duration_text(made.estimated_s)}{shorter}; builds not counted"

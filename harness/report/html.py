@@ -43,7 +43,7 @@ FIELDS = (
     {"name": "rate", "title": "wanted rate", "unit": "requests/s", "value": 120},
     {"name": "p99", "title": "P99 within", "unit": "ms", "value": 100},
     {"name": "memory", "title": "memory within", "unit": "MiB", "value": 2048},
-    {"name": "cores", "title": "cores", "unit": "cores", "value": 1},
+    {"name": "cores", "title": "running on", "unit": "cores", "value": 1},
 )
 
 
@@ -111,6 +111,7 @@ def versus_page(versus: Versus) -> str:
             }
             for r in versus.runs
         ],
+        around=versus_text.around_text(versus),
         unlike=[{"text": versus_text.unlike_text(u), "grave": u.grave} for u in versus.unlike],
         scenarios=scenarios,
         counts=versus_text.counts_text(versus),
@@ -144,11 +145,7 @@ def _heading(summary: Summary) -> str:
     names = list(dict.fromkeys(r.target for s in summary.scenarios for r in s.rows if not r.twin))
     if len(names) == 1:
         return f"What {names[0]} carries"
-    return (
-        f"{', '.join(names[:-1])} and {names[-1]} compared"
-        if 1 < len(names) <= 5
-        else f"{len(names)} targets compared"
-    )
+    return f"{wording.listed(names)} compared" if 1 < len(names) <= 5 else f"{len(names)} targets compared"
 
 
 def _pictures(

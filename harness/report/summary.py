@@ -21,6 +21,7 @@ from harness.report.model import (
 from harness.report.promises import kept_promises
 from harness.report.rows import Measured, choose_trials, make_row
 from harness.report.verdicts import judge
+from harness.units import counted, percent
 
 QUICK_STAMP = "quick look: not for decisions"
 SHARING_NOTES = {
@@ -86,8 +87,8 @@ def _revision_notes(run: Mapping[str, Any]) -> list[str]:
     before, after = run["manifest"], run.get("manifest_after")
     notes = []
     if again := run.get("resumed"):
-        cuts = ", ".join(str(sitting["trials_kept"]) for sitting in again)
-        notes.append(f"measured in {len(again) + 1} sittings: gone on with after {cuts} trials")
+        cuts = [counted(sitting["trials_kept"], "trial") for sitting in again]
+        notes.append(f"measured in {len(again) + 1} sittings: gone on with after {', '.join(cuts)}")
     if before.get("git_clean") is False:
         notes.append("the sources had changes that were not committed")
     if after and after.get("git_revision") != before.get("git_revision"):
@@ -191,7 +192,8 @@ def _window_panel(window: Window, scenario: Mapping[str, Any]) -> tuple[Panel, l
     shown = list(metrics.WINDOW_METRICS)
     if window.mode == "closed":
         best = "the best of " if len(window.connections) > 1 else ""
-        title = f"{window.name}: closed load, {best}{connections} connections"
+        noun = "connection" if window.connections == (1,) else "connections"
+        title = f"{window.name}: closed load, {best}{connections} {noun}"
         note = "callers wait for each answer before they ask again, so these latencies flatter slow services"
     elif window.mode == "capacity":
         title = f"{window.name}: the highest open rate with P99 within {_ms_text(window.p99_limit)}"
@@ -237,7 +239,7 @@ def _ms_text(seconds: float | None) -> str:
 
 def _rate_text(window: Window) -> str:
     if window.capacity_share is not None:
-        return f"{window.capacity_share:.0%} of each target's own capacity"
+        return f"{percent(window.capacity_share)} of each target's own capacity"
     rates = dict.fromkeys(f"{rate:,.0f}" for rate, _ in window.rate_steps)
     return f"{next(iter(rates))}/s" if len(rates) == 1 else f"steps of {', '.join(rates)}/s"
 

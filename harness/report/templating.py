@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report.palette import COLOURS
+from harness.units import counted
 
 _HERE = Path(__file__).parent
 
@@ -36,6 +37,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["sentence"] = sentence
+    environment.filters["counted"] = counted
     return environment
 
 

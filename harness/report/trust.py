@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.metrics import Record
-from harness.report.numbers import MISSING, limit_text, significant
+from harness.report.numbers import MISSING, limit_text, significant, value_text
 from harness.report.wording import gist
 from harness.units import NS_PER_US
 
@@ -119,6 +119,8 @@ def _place(where: _Where, worst: Mapping[str, Any], findings: Sequence[Mapping[s
     """Where the worst was; why it could not be judged; nowhere in particular when all are alike."""
     if worst["ok"] is None:
         return str(worst["text"])
+    if worst["limit"] is None:
+        return MISSING
     if worst["ok"] and len({finding["figure"] for finding in findings if finding["ok"] is not None}) == 1:
         return "all alike"
     scenario, window, target, _ = where
@@ -190,5 +192,18 @@ def _limits(trials: Sequence[Record]) -> tuple[str, ...]:
     for trial in trials:
         for limit in (trial.get("start") or {}).get("limits") or []:
             held = "enforced by" if limit["enforced"] else "not enforced:"
-            found.append(f"{limit['name']} {limit['asked']}: {held} {limit['how']}")
+            found.append(f"{_asked_text(limit['name'], limit['asked'])}: {held} {limit['how']}")
     return tuple(dict.fromkeys(found))
+
+
+def _asked_text(name: str, asked: str) -> str:
+    """`memory 2,048 MiB`, `open files 65,536`, `CPUs 1`: what was asked for, in units that people see."""
+    if name == "cpus":
+        return f"CPUs {asked}"
+    if not asked.isdecimal():
+        return f"{name} {asked}"
+    return (
+        f"memory {value_text(int(asked), 'MiB')} MiB"
+        if name == "memory_bytes"
+        else f"open files {int(asked):,}"
+    )

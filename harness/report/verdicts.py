@@ -38,7 +38,7 @@ def judge(
             rulers[one.column.key] = ruler
         found = _column(one, [r for r in rows if may_rank(r, one.column, panels)], trials, ruler or 0.0)
         comparisons += found
-        if found and all(_is_worse(c) for c in found):
+        if found and all(_is_worse(c) for c in found) and not _is_open(one.column, rows):
             _mark(by_case, found[0].best, one.column.key)
     return Judged(tuple(by_case.values()), tuple(comparisons), rulers)
 
@@ -110,6 +110,11 @@ def _comparison(column: str, best: str, row: str, compared: Compared) -> Compari
         verdict=compared.verdict,
         text=compared.text,
     )
+
+
+def _is_open(column: Column, rows: Sequence[Row]) -> bool:
+    """Has a valid row only a lower bound here? Then it may be better than any that is known."""
+    return any(row.valid and not row.twin and row.figures[column.key].at_least for row in rows)
 
 
 def _is_worse(c: Comparison) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.units import NS_PER_US
+from harness.units import NS_PER_US, percent
 
 SEND_DELAY_LIMIT_NS = {False: 50 * NS_PER_US, True: 200 * NS_PER_US}  # by: the generator shares its core
 SEND_DELAY_SHARE_OF_P50 = 0.05
@@ -49,7 +49,7 @@ def send_delay(p99_ns: int | None, response_p50_ns: int | None, *, shared_core: 
     if p99_ns is None or response_p50_ns is None:
         return _unknown("send delay", "ns", "too few samples for its P99")
     limit = max(SEND_DELAY_LIMIT_NS[shared_core], SEND_DELAY_SHARE_OF_P50 * response_p50_ns)
-    figures = f"P99 send delay {p99_ns / NS_PER_US:.0f} µs, limit {limit / NS_PER_US:.0f} µs"
+    figures = f"P99 send delay {p99_ns / NS_PER_US:,.0f} µs, limit {limit / NS_PER_US:,.0f} µs"
     where = "on a core shared with the harness" if shared_core else "on cores of the generator's own"
     return Finding("send delay", p99_ns <= limit, p99_ns, limit, "ns", f"{figures} {where}")
 
@@ -70,7 +70,7 @@ def offered_rate(offered_rps: float, intended_rps: float) -> Finding:
     """Did the generator make the load it was asked for?"""
     share = offered_rps / intended_rps
     limit = OFFERED_LIMIT_RATIO
-    text = f"offered {offered_rps:,.1f}/s of {intended_rps:,.1f}/s: {share:.2%} (at least {limit:.0%})"
+    text = f"offered {offered_rps:,.1f}/s of {intended_rps:,.1f}/s: {percent(share, 2)} (at least {percent(limit)})"
     return Finding("offered rate", share >= limit, share, limit, "ratio", text)
 
 
@@ -96,7 +96,7 @@ def littles_law(
     off = abs(implied / mean_in_flight - 1)
     text = (
         f"rate × mean response time is {implied:.2f}, in flight were {mean_in_flight:.2f}: "
-        f"off by {off:.1%} (at most {LITTLE_LIMIT_RATIO:.0%})"
+        f"off by {percent(off, 1)} (at most {percent(LITTLE_LIMIT_RATIO)})"
     )
     return Finding("Little's law", off <= LITTLE_LIMIT_RATIO, off, LITTLE_LIMIT_RATIO, "ratio", text)
 
@@ -114,7 +114,7 @@ def errors(failed: int, finished: int, *, expected: bool = False) -> Finding:
         finding.figure,
         None,
         "ratio",
-        f"{failed / finished:.2%} failed, as the scenario means to",
+        f"{percent(failed / finished, 2)} failed, as the scenario means to",
     )
 
 
@@ -165,11 +165,8 @@ def reports(expected: Iterable[str], finished: Iterable[str]) -> Finding:
     """Every worker has to have sent its last report."""
     expected = list(expected)
     absent = sorted(set(expected) - set(finished))
-    text = (
-        f"no last report of {', '.join(absent)}"
-        if absent
-        else f"all {len(expected)} workers sent their last report"
-    )
+    whose = "the worker sent its" if len(expected) == 1 else f"all {len(expected)} workers sent their"
+    text = f"no last report of {', '.join(absent)}" if absent else f"{whose} last report"
     return Finding("reports", not absent, len(absent), 0, "count", text)
 
 
@@ -180,7 +177,7 @@ def counts_agree(counts: Mapping[str, int | None]) -> Finding:
     if len(known) < 2:
         return _unknown("counts", "count", f"no count of {absent}" if absent else "fewer than two counts")
     spread = max(known.values()) - min(known.values())
-    listed = ", ".join(f"{party} {count}" for party, count in known.items())
+    listed = ", ".join(f"{party} {count:,}" for party, count in known.items())
     text = f"{'requests were lost' if spread else 'counts agree'}: {listed}" + (
         f"; no count of {absent}" if absent else ""
     )
@@ -199,12 +196,11 @@ def peak_is_the_targets(
         return _unknown("peak", "ratio", "the target's CPU time could not be read")
     used = None if cpu_ns is None else cpu_ns / budget_ns
     if used is not None and used >= TARGET_CPU_LIMIT_RATIO:
-        return Finding(
-            "peak", True, used, TARGET_CPU_LIMIT_RATIO, "ratio", f"the target used {used:.0%} of its CPU"
-        )
-    use = "an unknown share" if used is None else f"only {used:.0%}"
+        text = f"the target used {percent(used)} of its CPU"
+        return Finding("peak", True, used, TARGET_CPU_LIMIT_RATIO, "ratio", text)
+    use = "an unknown share" if used is None else f"only {percent(used)}"
     if second_core_gain_ratio is not None and abs(second_core_gain_ratio) < SECOND_CORE_LIMIT_RATIO:
-        change = f"a further generator core changed the peak by {second_core_gain_ratio:+.1%}"
+        change = f"a further generator core changed the peak by {second_core_gain_ratio * 100:+.1f} %"
         text = f"the target used {use} of its CPU, but {change}"
         return Finding("peak", True, used, TARGET_CPU_LIMIT_RATIO, "ratio", text)
     text = f"generator-bound: at least this much; the target used {use} of its CPU"
@@ -212,9 +208,8 @@ def peak_is_the_targets(
 
 
 def _at_most(name: str, figure: float, limit: float, what: str) -> Finding:
-    return Finding(
-        name, figure <= limit, figure, limit, "ratio", f"{figure:.2%} {what} (at most {limit:.1%})"
-    )
+    text = f"{percent(figure, 2)} {what} (at most {limit * 100:.2g} %)"
+    return Finding(name, figure <= limit, figure, limit, "ratio", text)
 
 
 def _unknown(name: str, unit: str, why: str) -> Finding:

@@ -166,6 +166,17 @@ def test_a_generator_bound_peak_is_at_least_and_not_ranked(loaded: Loaded) -> No
     assert not [c for c in scenario(summary).comparisons if c.column == PEAK]
 
 
+def test_beside_a_lower_bound_nothing_is_best(loaded: Loaded) -> None:
+    """What is at least so much may be more than the best that is known."""
+    run, trials = loaded
+    for trial in trials_of(trials, "slow-start"):
+        trial |= {"status": "valid", "reasons": []}
+        next(w for w in trial["windows"] if w["name"] == "peak")["peak"]["ok"] = False
+    found = scenario(summarise(run, trials, "x"))
+    assert {c.verdict for c in found.comparisons if c.column == PEAK} == {"slower"}
+    assert not any(r.figures[PEAK].best for r in found.rows)
+
+
 def test_latencies_of_closed_windows_are_never_ranked(small: Summary) -> None:
     closed = [c for c in scenario(small).columns.values() if c.window == "peak"]
     assert [c.metric for c in closed if c.ranked] == ["throughput_rps"]
