@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.metrics import Record
-from harness.report.numbers import MISSING, limit_text, significant, value_text
+from harness.report.numbers import MISSING, limit_text, significant
 from harness.report.wording import gist
-from harness.units import NS_PER_US
+from harness.units import BYTES_PER_MIB, NS_PER_US
 
 _Where = tuple[str, str, str, str]
 """Scenario, window, target, check."""
@@ -203,7 +203,7 @@ def _asked_text(name: str, asked: str) -> str:
     if not asked.isdecimal():
         return f"{name} {asked}"
     return (
-        f"memory {value_text(int(asked), 'MiB')} MiB"
+        f"memory {int(asked) / BYTES_PER_MIB:,.0f} MiB"
         if name == "memory_bytes"
         else f"open files {int(asked):,}"
     )
