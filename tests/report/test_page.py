@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ def watched(browser: Callable[[], Any]) -> Iterator[Callable[..., Watched]]:
 def report(small_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = shutil.copytree(small_run.path, tmp_path_factory.mktemp("page") / small_run.run_id)
     return write_all(RunFolder(Path(folder)))[1]["html"]
+
+
+CROWD = Making(
+    targets=many([f"service-{n:02d}" for n in range(12)]), scenarios=("routing-4kb",), rounds=1, scale=0.1
+)
+
+
+@pytest.fixture(scope="module")
+def crowd(making: Callable[[Making], RunFolder]) -> Path:
+    """Twelve targets."""
+    return write_all(making(CROWD))[1]["html"]
 
 
 @pytest.fixture(scope="module")
@@ -398,17 +410,65 @@ def test_a_limit_that_is_none_is_said(report: Path, watched: Callable[..., Watch
 # --- unusual runs ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 12])
-def test_one_target_and_twelve(
-    count: int, making: Callable[[Making], RunFolder], watched: Callable[..., Watched]
+NAMES_THAT_MEET = """() => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
+  const names = [...svg.querySelectorAll("text")].filter((t) => Number(getComputedStyle(t).fontWeight) >= 600)
+    .map((t) => ({ text: t.textContent, box: t.getBoundingClientRect() }));
+  if (!names.length) return [];
+  const meets = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+  return names.flatMap((a, n) => names.slice(n + 1).filter((b) => meets(a.box, b.box))
+    .map((b) => `${a.text} and ${b.text} in ${svg.getAttribute("aria-labelledby")}`));
+})"""
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_names_in_pictures_never_meet(
+    width: int, crowd: Path, report: Path, watched: Callable[..., Watched]
 ) -> None:
-    targets = many([f"service-{n:02d}" for n in range(count)])
-    run = making(Making(targets=targets, scenarios=("routing-4kb",), rounds=1, scale=0.1))
-    one = watched()
-    page = one.open(write_all(run)[1]["html"])
-    assert not one.complaints
-    assert page.locator("#judged tr").count() == count
-    assert page.locator("#pictures svg").count() >= 5
+    for path in (crowd, report):
+        page = watched(width).open(path)
+        bold = page.evaluate(
+            "[...document.querySelectorAll('figure svg text')]"
+            ".filter((t) => Number(getComputedStyle(t).fontWeight) >= 600).length"
+        )
+        assert bold > 10
+        assert page.evaluate(NAMES_THAT_MEET) == []
+
+
+def test_every_table_and_picture_has_a_name_for_who_cannot_see_it(
+    any_page: Path, watched: Callable[..., Watched]
+) -> None:
+    page = watched().open(any_page)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    found = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    shown = [n for n in found if not n["ignored"]]
+    named: dict[str, list[str]] = {"table": [], "figure": [], "image": [], "columnheader": []}
+    for node in shown:
+        if (role := node["role"]["value"]) in named:
+            named[role].append((node.get("name") or {}).get("value", ""))
+    assert len(named["table"]) == page.locator("table").count()
+    assert all(name for names in named.values() for name in names), named
+
+
+def test_without_scripts_there_is_no_form_that_does_nothing(report: Path, browser: Callable[[], Any]) -> None:
+    page = browser().new_page(java_script_enabled=False)
+    page.goto(report.as_uri())
+    assert not page.locator("#limits").is_visible()
+    assert "needs JavaScript" in page.inner_text("#answer")
+    assert page.locator("#tables table").first.is_visible()
+    page.close()
+
+
+def test_one_target_and_twelve(
+    crowd: Path, making: Callable[[Making], RunFolder], watched: Callable[..., Watched]
+) -> None:
+    alone = write_all(making(replace(CROWD, targets=many(["service-00"]))))[1]["html"]
+    for path, count in ((alone, 1), (crowd, 12)):
+        one = watched()
+        page = one.open(path)
+        assert not one.complaints
+        assert page.locator("#judged tr").count() == count
+        assert page.locator("#pictures svg").count() >= 5
 
 
 def test_all_runs_are_listed_with_their_trends(index: Path, watched: Callable[..., Watched]) -> None:
