@@ -14,7 +14,7 @@ end() {
     local status=$?
     trap - EXIT
     step "stopping what was started"
-    [ -z "$remote" ] || { kill "$remote"; wait "$remote"; } || true
+    [ -z "$remote" ] || { kill "$remote" 2>/dev/null; wait "$remote"; } || true
     .venv/bin/harness clean || true
     ci/engine.sh stop remote
     ci/engine.sh stop ci
