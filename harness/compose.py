@@ -168,7 +168,7 @@ def _tools(
         locustfile=locustfile is not None,
         generator=lambda log_folder: engine.start(placement, log_folder, web_port),
         calibrate=None if locustfile else _calibrate(engine, placement),
-        manifest=_manifest(name, placement),
+        manifest=_manifest(name, driver.available().network_mode, placement),
         harness_hash=_harness_hash(),
         boot_id=_boot_id(),
     )
@@ -267,13 +267,15 @@ def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick
     return found | {"engine": engine.name, "sharing": placement.sharing}
 
 
-def _manifest(driver: str, placement: Placement) -> Callable[[Mapping[str, Artifact]], JsonObject]:
+def _manifest(
+    driver: str, network_mode: str, placement: Placement
+) -> Callable[[Mapping[str, Artifact]], JsonObject]:
     def make(artifacts: Mapping[str, Artifact]) -> JsonObject:
         toolchains = {f"{t}/{u.command}": u.version for t, a in artifacts.items() for u in a.toolchains}
         digests = {t: a.image_digest for t, a in artifacts.items() if a.image_digest}
         given = Given(
             container_engine=driver if driver == "docker" else None,
-            network_mode="host" if driver == "docker" else None,
+            network_mode=network_mode if driver == "docker" else None,
             image_digests=digests,
             toolchains=toolchains,
             lock_files=tuple(ROOT / name for name in _LOCKS),

@@ -22,10 +22,11 @@ OnLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether a driver can work on this machine, and why not (or, if it can, with what)."""
+    """Whether a driver can work on this machine, and why not (or, if it can, with what); how services are reached."""
 
     ok: bool
     reason: str
+    network_mode: str = "host"
 
 
 @dataclass(frozen=True)

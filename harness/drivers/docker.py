@@ -82,7 +82,9 @@ class DockerDriver:
             facts = self._engine().facts
         except HarnessError as error:
             return Availability(False, str(error))
-        return Availability(True, f"Docker {facts.version} at {facts.address}, {facts.reach}")
+        return Availability(
+            True, f"Docker {facts.version} at {facts.address}, {facts.reach}", facts.network_mode
+        )
 
     def prepare(self, target: TargetSpec, on_line: OnLine) -> Artifact:
         return prepare_image(self._engine(), target, self._logs_folder, on_line)
@@ -183,7 +185,7 @@ def _when_ready(attached: _Attached, started_unix_ns: int) -> RunningContainer:
         ready_unix_ns=ready_unix_ns,
         limits=tuple(launch.limits()),
         log_path=launch.settings.log_path,
-        network_mode=launch.facts.reach,
+        network_mode=launch.facts.network_mode,
         cgroups=memory_groups_of(run.pid) if run.pid else (),
         image_digest=launch.artifact.image_digest,
         attached=attached,

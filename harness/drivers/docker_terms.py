@@ -23,6 +23,11 @@ class Facts:
     reach: str
 
     @property
+    def network_mode(self) -> str:
+        """As trials and manifests name it: "host" is what processes have too, so that those compare."""
+        return "host" if self.on_this_host else self.reach
+
+    @property
     def host(self) -> str:
         """The address under which published ports are reached."""
         return urlparse(self.address).hostname or "127.0.0.1"

@@ -112,7 +112,7 @@ def test_replaced_files_are_seen_at_the_latest_on_sighup(launch: Any, eye: Any, 
         new = readable / "routes.json.new"
         new.write_text("new")
         new.replace(routes)
-        if running.network_mode != "host network":  # such an engine has copies, not our folder
+        if running.network_mode != "host":  # such an engine has copies, not our folder
             running.signal(signal.SIGHUP)
         assert eye.info(running)["routes"] == "new"
 

@@ -48,6 +48,7 @@ LOCAL = {
 def test_how_an_engine_is_reached(address: str, differs: dict[str, Any], reach: str) -> None:
     facts = facts_of(address, LOCAL | differs, has_bridge=True)
     assert (facts.reach, facts.on_this_host) == (reach, reach == "host network")
+    assert facts.network_mode == ("host" if facts.on_this_host else reach)
 
 
 @pytest.mark.parametrize(
