@@ -20,6 +20,7 @@ from harness.kit.cases import TITLES, ReadyCase, ReadyRequest, parse_json
 from harness.wire import Answer, Connection
 
 _PARALLEL = 8
+_READ_TIMEOUT_S = 30.0
 _ATTEMPTS_AT_ONCE = 3
 _SHOWN_CHARACTERS = 200
 _HEADERS_OF_STATUS = {401: (("www-authenticate", "bearer"),), 503: (("retry-after", ""),)}
@@ -102,7 +103,11 @@ class _Pack:
 
 
 def check(
-    host: str, port: int, cases: Sequence[ReadyCase], timeout_s: float = 30.0, deadline_s: float = 120.0
+    host: str,
+    port: int,
+    cases: Sequence[ReadyCase],
+    timeout_s: float = _READ_TIMEOUT_S,
+    deadline_s: float = 120.0,
 ) -> Verdict:
     """Runs the cases, several at a time: those with a token that soon expires first, those that send at once alone.
 
@@ -120,7 +125,7 @@ def check(
 
 
 def check_due(
-    host: str, port: int, due: Sequence[Due], timeout_s: float = 30.0, deadline_s: float = 120.0
+    host: str, port: int, due: Sequence[Due], timeout_s: float = _READ_TIMEOUT_S, deadline_s: float = 120.0
 ) -> Verdict:
     """The second looks; waits until each is due, and then no longer than `deadline_s` for all."""
     differences = []

@@ -58,3 +58,8 @@ def counted(number: int, noun: str) -> str:
 def percent(ratio: float, places: int = 0) -> str:
     """`5 %`, and with two places `0.13 %`."""
     return f"{ratio * 100:.{places}f} %"
+
+
+def change_percent(quotient: float) -> str:
+    """`+6.1 %`: how far a quotient is from 1."""
+    return f"{(quotient - 1) * 100:+.1f} %"

@@ -71,6 +71,7 @@ def alike(
     Stop it at any moment: the same command goes on where it was cut off, and adds to what the ledger holds.
     """
     put_outcome_in(context, results)
+    from harness.selftest.alarms import false_alarms
     from harness.selftest.alike import AlikeOptions, run_alike
 
     asked = NightAsked(
@@ -97,12 +98,7 @@ def alike(
 
         for line in run_alike(options, night, progress):
             measured.append(line["run"])
-            slower = [
-                f"{t['target']}: {m['title']}"
-                for t in line["targets"]
-                for m in t["metrics"]
-                if m["word"] == "slower"
-            ]
+            slower = false_alarms(line["targets"])
             alarms += [f"{line['run']}: false alarm: {text}" for text in slower]
             progress.line(f"{line['run']} is in the ledger: {counted(len(slower), 'false alarm')}")
             if page is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.gate.model import MetricVerdict
+from harness.units import change_percent
 
 
 def verdict_text(verdict: MetricVerdict) -> str:
@@ -49,11 +50,9 @@ def _effect(verdict: MetricVerdict) -> str:
     assert verdict.ratio is not None
     assert verdict.low is not None
     assert verdict.high is not None
-    return f"{_signed(verdict.ratio)} ({_signed(verdict.low)} to {_signed(verdict.high)})"
-
-
-def _signed(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+.1f} %"
+    return (
+        f"{change_percent(verdict.ratio)} ({change_percent(verdict.low)} to {change_percent(verdict.high)})"
+    )
 
 
 def _settled_by(verdict: MetricVerdict) -> str:

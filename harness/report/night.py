@@ -18,7 +18,7 @@ from harness.report.markdown import bullets, escaped, table
 from harness.report.numbers import significant, value_text
 from harness.report.templating import render_page
 from harness.store import RunFolder, read_json, write_atomically
-from harness.units import counted, percent
+from harness.units import change_percent, counted, percent
 
 HEADS = ("target", "figure", "base", "head", "change", "verdict")
 _WIDTH = 118
@@ -49,12 +49,11 @@ def lines(night: JsonObject) -> Iterator[Line]:
                     metric["title"] + (f" ({metric['window']})" if metric["window"] else ""),
                     value_text(metric["base"], metric["display"]) + unit,
                     value_text(metric["head"], metric["display"]) + unit,
-                    "–" if metric["ratio"] is None else f"{(metric['ratio'] - 1) * 100:+.1f} %",
+                    "–" if metric["ratio"] is None else change_percent(metric["ratio"]),
                     metric["text"],
                 ),
                 pairs=tuple(
-                    f"{(p['head'] / p['base'] - 1) * 100:+.1f} %"
-                    for p in (*metric["pairs"], *metric["further"])
+                    change_percent(p["head"] / p["base"]) for p in (*metric["pairs"], *metric["further"])
                 ),
             )
 

@@ -19,7 +19,7 @@ from harness.report.markdown import bullets, escaped, table
 from harness.report.model import Column
 from harness.report.numbers import value_text
 from harness.report.trend_model import Origin, Series, Shift, Trend
-from harness.units import NS_PER_S
+from harness.units import NS_PER_S, change_percent
 
 SCHEMA = 1
 HEADS = ("target", "scenario", "figure", "since", "change", "before → after", "revisions")
@@ -123,7 +123,7 @@ def renewal_text(series: Series) -> str:
 
 def change_text(column: Column, shift: Shift) -> str:
     """`+6.1 %, more`."""
-    return f"{(shift.ratio - 1) * 100:+.1f} %, {wording.change_word(column, shift.ratio)}"
+    return f"{change_percent(shift.ratio)}, {wording.change_word(column, shift.ratio)}"
 
 
 def is_worse(column: Column, shift: Shift) -> bool | None:

@@ -16,7 +16,7 @@ from harness.report.model import (
 )
 from harness.report.numbers import gibibytes_text, limit_text, percent_text, ratio_text, significant
 from harness.report.versus_model import Effect
-from harness.units import NS_PER_S, counted
+from harness.units import NS_PER_S, change_percent, counted
 
 
 def target_text(row: Row) -> str:
@@ -137,7 +137,7 @@ def effect_text(effect: Effect) -> str:
     found = effect.comparison
     if found is None:
         return f"cannot tell: {effect.note}"
-    change = f"{(found.ratio - 1) * 100:+.1f} %"
+    change = change_percent(found.ratio)
     if found.low is None or found.high is None:
         return f"{change}, cannot tell: one trial has no interval"
     interval = f"{(found.low - 1) * 100:+.1f} to {(found.high - 1) * 100:+.1f} %"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from gate.made import night, noise
-from report.made import PLACEMENT, Making, manifest
+from report.made import made_tools
 from rich.console import Console
 
 from harness.asked import NightAsked
@@ -31,22 +30,10 @@ QUIET = Progress(Console(quiet=True))
 ASKED = NightAsked(base="main", seed=7, targets=("go",), config="/rules.yaml")
 
 
-TOOLS: Any = SimpleNamespace(
-    driver_name="process",
-    driver_note=None,
-    engine="native",
-    engine_note=None,
-    workers=1,
-    placement=PLACEMENT,
-    manifest=lambda _: manifest(Making()),
-    harness_hash="0",
-)
-
-
 def document(made: Night, **changed: Any) -> JsonObject:
     """run.json of a night of Go against itself."""
     artifacts = {"go": Artifact(find_target("go"), "hash")}
-    given: Any = SimpleNamespace(**{**vars(TOOLS), **changed})
+    given = made_tools(**changed)
     built = Built(
         created_unix_ns=5,
         asked=ASKED,
@@ -156,16 +143,16 @@ def test_on_a_machine_that_is_too_noisy_a_night_ends_untold_and_one_gone_on_with
     monkeypatch.setattr("harness.gate.session.measure_noise", lambda *_: noise(steal_ratio=0.5))
     before = {p: p.read_bytes() for p in cut_off.path.rglob("*") if p.is_file()}
     with pytest.raises(TooNoisy, match="not gone on with now") as refused:
-        run_gate(options(tmp_path, cut_off), TOOLS, QUIET)
+        run_gate(options(tmp_path, cut_off), made_tools(), QUIET)
     assert refused.value.exit_code == ExitCode.TOO_FEW_TRIALS
     assert {p: p.read_bytes() for p in cut_off.path.rglob("*") if p.is_file()} == before
-    _, made = run_gate(options(tmp_path, None), TOOLS, QUIET)
+    _, made = run_gate(options(tmp_path, None), made_tools(), QUIET)
     assert (made["verdict"], made["exit_code"]) == ("cannot tell", 3)
 
 
 def test_a_night_under_way_is_not_gone_on_with(cut_off: RunFolder, tmp_path: Path) -> None:
     with cut_off.held(), pytest.raises(UsageError, match="by another harness"):
-        run_gate(options(tmp_path, cut_off), TOOLS, QUIET)
+        run_gate(options(tmp_path, cut_off), made_tools(), QUIET)
 
 
 def test_a_folder_without_a_journal_is_told(cut_off: RunFolder) -> None:

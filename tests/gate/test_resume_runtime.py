@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import yaml
 from gate.made import noise
-from report.made import PLACEMENT, Making, manifest
+from report.made import made_tools
 from rich.console import Console
 
 from harness.asked import NightAsked
@@ -62,16 +60,7 @@ def document(options: GateOptions) -> JsonObject:
         gated_metrics(options.file, options.scenario),
         noise(),
     )
-    tools: Any = SimpleNamespace(
-        driver_name="process",
-        driver_note=None,
-        engine="native",
-        engine_note=None,
-        workers=1,
-        placement=PLACEMENT,
-        manifest=lambda _: manifest(Making()),
-        harness_hash="0",
-    )
+    tools = made_tools()
     bases, heads = (
         {t.id: Artifact(t, repr(t.process and t.process.build)) for t in side}
         for side in (options.base_targets, options.head_targets)

@@ -138,18 +138,24 @@ def _target(name: str, behaviour: Behaviour) -> TargetSpec:
     )
 
 
+def made_tools(**changed: Any) -> Any:
+    """What a session works with, as far as run.json tells of it."""
+    given = {
+        "driver_name": "process",
+        "driver_note": None,
+        "engine": "native",
+        "engine_note": None,
+        "workers": 1,
+        "placement": PLACEMENT,
+        "manifest": lambda _: manifest(Making()),
+        "harness_hash": "0",
+    }
+    return SimpleNamespace(**(given | changed))
+
+
 def _document(making: Making, options: PlanOptions, plan: Any, specs: Mapping[str, TargetSpec]) -> JsonObject:
     """run.json as a session writes it, with a made-up machine."""
-    tools = SimpleNamespace(
-        driver_name="process",
-        driver_note=None,
-        engine="native",
-        engine_note=None,
-        workers=1,
-        placement=PLACEMENT,
-        manifest=lambda _: manifest(making),
-        harness_hash="fedcba9876543210",
-    )
+    tools = made_tools(manifest=lambda _: manifest(making), harness_hash="fedcba9876543210")
     wanted = SimpleNamespace(
         argv=("harness", "bench"), plan=options, targets=list(specs.values()), asked=Asked()
     )
@@ -157,7 +163,7 @@ def _document(making: Making, options: PlanOptions, plan: Any, specs: Mapping[st
         content_hash="0123456789abcdef", toolchains=(), image_digest=None, build_s=None
     )
     document = begin_document(
-        cast(Any, wanted), cast(Any, tools), plan, cast(Any, dict.fromkeys(specs, artifact)), making.skipped
+        cast(Any, wanted), tools, plan, cast(Any, dict.fromkeys(specs, artifact)), making.skipped
     )
     document["created_unix_ns"] = EPOCH_NS
     document["calibration"] = {"bouts": [], "missing_because": "made up, not measured", "notes": []}

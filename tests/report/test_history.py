@@ -7,12 +7,11 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from gate.made import CPU, METRICS, RULES, night, pairs
-from report.made import FOUR, PLACEMENT, Making
+from report.made import FOUR, Making, made_tools
 
 from harness.asked import NightAsked
 from harness.catalogue import find_scenario, find_target
@@ -67,20 +66,13 @@ def test_a_quick_look_leaves_nothing(tiny_run: RunFolder) -> None:
 def a_night(targets: Sequence[TargetNight]) -> list[tuple[str, Any]]:
     """The lines of a night, by the documents that a gate writes."""
     made = night(targets)
-    tools: Any = SimpleNamespace(
-        driver_name="process",
-        driver_note=None,
-        engine="native",
-        engine_note=None,
-        workers=1,
-        placement=PLACEMENT,
+    tools = made_tools(
         manifest=lambda _: {
             "cpu_model": "x",
             "architecture": "x86_64",
             "cpus_online": [0, 1],
             "kernel": "6.12.1",
-        },
-        harness_hash="0",
+        }
     )
     bases, heads = (
         {t.target: Artifact(find_target("go"), f"hash of {side}") for t in targets}

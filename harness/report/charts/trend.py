@@ -11,7 +11,7 @@ from harness.report.palette import INK, SOFT, Look
 from harness.report.trend_model import Series
 from harness.report.trend_text import amount_text, change_text, day_text, when_text
 from harness.report.wording import column_text
-from harness.units import counted
+from harness.units import change_percent, counted
 
 _STRIP_INCHES = 1.15
 _FOOT_INCHES = 0.45
@@ -95,7 +95,7 @@ def _mark_changes(axes: Any, series: Series, x: Sequence[int], room: float) -> N
             continue
         free_from = place + room
         axes.annotate(
-            f"{(shift.ratio - 1) * 100:+.1f} %",
+            change_percent(shift.ratio),
             (place, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(0, 2),
