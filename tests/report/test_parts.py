@@ -153,6 +153,15 @@ def test_a_name_keeps_off_a_line_that_goes_on_where_its_own_ends() -> None:
     assert not field.crosses(Box(left, 103.0 + moved.up - 7, left + 60, 103.0 + moved.up + 7))
 
 
+def test_no_name_stands_before_its_point_where_the_picture_has_no_room_for_it() -> None:
+    passing = np.array([(x, 100.0) for x in range(40, 120)])
+    before, cut_off = ((70.0, 100.0), 50.0), ((70.0, 100.0), 90.0)
+    for (point, width), is_before in ((before, True), (cut_off, False)):
+        beside = Field(0.0, 99.0, 101.0, passing[passing[:, 0] > 71])
+        spot, _ = place([point, (300.0, 100.0)], [width, 60.0], [1], beside)
+        assert spot.before == is_before
+
+
 def test_names_stay_within_the_height_of_the_picture() -> None:
     placed = within(spread([1.0, 2.0, 3.0, 3.0], 14.0), 14.0, 0.0, 240.0)
     assert sorted(placed) == [0.0, 14.0, 28.0, 42.0]
