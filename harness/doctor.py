@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.catalogue import merge
 from harness.drivers.base import Driver
-from harness.drivers.toolchain import Missing, find
+from harness.drivers.toolchain import Missing, find, find_cargo
 from harness.model import TargetFile, TargetSpec
 
 State = Literal["ok", "missing", "note"]
@@ -78,13 +78,13 @@ def _disk(root: Path) -> Finding:
 
 def _worker_binary(root: Path) -> Path:
     """Where there is no cargo, its image's is used, and not what cargo may have left."""
-    return root / ".build" / ("worker/release" if shutil.which("cargo") else "worker-image") / "bench-worker"
+    return root / ".build" / ("worker/release" if find_cargo() else "worker-image") / "bench-worker"
 
 
 def _worker(root: Path) -> Finding:
     if _worker_binary(root).is_file():
-        return Finding("native worker", "ok", "built" if shutil.which("cargo") else "out of its Docker image")
-    if shutil.which("cargo"):
+        return Finding("native worker", "ok", "built" if find_cargo() else "out of its Docker image")
+    if find_cargo():
         return Finding("native worker", "ok", "not built yet; `make bench` builds it (about a minute)")
     return Finding(
         "native worker",
@@ -98,7 +98,7 @@ def _worker(root: Path) -> Finding:
 def _downloads(targets: Sequence[TargetFile], root: Path) -> Finding:
     """What the first build fetches: of targets that can be built here and were not yet, and of the worker."""
     sizes_bytes = {t.name: t.download for t in targets if t.download and _will_be_fetched(t, root)}
-    if shutil.which("cargo") and not _worker_binary(root).is_file():
+    if find_cargo() and not _worker_binary(root).is_file():
         sizes_bytes["native worker"] = _WORKER_DOWNLOAD_BYTES
     if not sizes_bytes:
         return Finding("downloads", "ok", "none: everything that can be built here was built before")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from harness.drivers.build import BUILD_RUN_ID, tail
 from harness.drivers.docker_programs import programs_from_image
 from harness.drivers.owner import Owner, marks
 from harness.drivers.supervised import Command, Supervised
+from harness.drivers.toolchain import find_cargo
 from harness.errors import BuildError, InfrastructureError, StartError, UsageError
 from harness.load.supervise import LOCUST, Engine, LoadGenerator, native
 from harness.probes.placement import Placement
@@ -93,7 +93,7 @@ def build_native(builds: Path, progress: Progress) -> Path | str:
 
     By cargo; where there is none, in the image that worker/Dockerfile makes.
     """
-    cargo = shutil.which("cargo") or shutil.which("cargo", path=str(Path.home() / ".cargo" / "bin"))
+    cargo = find_cargo()
     return _by_image(builds, progress) if cargo is None else _by_cargo(cargo, builds, progress)
 
 

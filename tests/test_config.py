@@ -143,7 +143,9 @@ def test_what_is_no_mapping_is_refused_with_its_place(tmp_path: Path, text: str)
 
 def test_two_windows_may_not_share_a_name(tmp_path: Path) -> None:
     text = GOOD + "  - {name: peak, mode: closed, duration: 1s}\n"
-    assert "same name" in problems_of(tmp_path, text)[0][2]
+    (problem,) = problems_of(tmp_path, text)
+    line = GOOD.count("\n") + 1
+    assert problem == (line, "windows.1.name", "two windows have the same name (here: 'peak')")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def downloads(targets: list[TargetFile], root: Path) -> str:
 @pytest.fixture
 def no_cargo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/bin")
-    monkeypatch.setattr("harness.doctor.shutil.which", lambda name: None)
+    monkeypatch.setattr("harness.doctor.find_cargo", lambda: None)
 
 
 @pytest.mark.usefixtures("no_cargo")

@@ -35,6 +35,7 @@ from harness.deadline import deadline
 from harness.errors import ExitCode
 from harness.model import JsonObject
 from harness.progress import Progress
+from harness.units import percent
 
 gate_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -185,8 +186,8 @@ def rehearse(
     for heading in ("metric", "change", "found, 95 % bounds", *(f"{n} pairs" for n in CURVE_PAIRS)):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for one in found.detections:
-        shares = [f"{found.curve[one.metric, one.effect_ratio, n]:.0%}" for n in CURVE_PAIRS]
-        table.add_row(one.metric, f"{one.effect_ratio:.0%}", one.rate.text, *shares)
+        shares = [percent(found.curve[one.metric, one.effect_ratio, n]) for n in CURVE_PAIRS]
+        table.add_row(one.metric, percent(one.effect_ratio), one.rate.text, *shares)
     out.print(table)
 
 

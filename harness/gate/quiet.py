@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.gate_file import NoiseLimits
 from harness.probes.noise import Noise
-from harness.units import NS_PER_S
+from harness.units import NS_PER_S, percent
 
 
 def why_too_noisy(noise: Noise, limits: NoiseLimits) -> list[str]:
@@ -19,7 +19,7 @@ def why_too_noisy(noise: Noise, limits: NoiseLimits) -> list[str]:
         ),
     ):
         if figure > limit:
-            reasons.append(f"too noisy: {figure:.1%} {name} (at most {limit:.1%})")
+            reasons.append(f"too noisy: {percent(figure, 1)} {name} (at most {percent(limit, 1)})")
     late_s = noise.worst("late_p99_ns") / NS_PER_S
     if late_s > limits.jitter_p99:
         reasons.append(
@@ -29,6 +29,7 @@ def why_too_noisy(noise: Noise, limits: NoiseLimits) -> list[str]:
     spread = noise.bandwidth_spread_ratio
     if spread is not None and spread > limits.bandwidth_spread_ratio:
         reasons.append(
-            f"too noisy: memory bandwidth varied by {spread:.0%} (at most {limits.bandwidth_spread_ratio:.0%})"
+            f"too noisy: memory bandwidth varied by {percent(spread)} "
+            f"(at most {percent(limits.bandwidth_spread_ratio)})"
         )
     return reasons

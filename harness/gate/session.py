@@ -27,7 +27,7 @@ from harness.journal import Journal
 from harness.kit.kit import Kit
 from harness.model import Case, JsonObject, Scenario, TargetSpec
 from harness.plan import estimate_s
-from harness.probes.noise import Noise, measure_noise, to_json
+from harness.probes.noise import Noise, measure_noise, noise_text, to_json
 from harness.progress import Progress
 from harness.rounds import GeneratorKeeper
 from harness.stats.gate import GateRules
@@ -200,15 +200,7 @@ def _probe(options: GateOptions, tools: Tools, progress: Progress) -> Noise:
     progress.live("listening to how noisy the machine is")
     cpus = sorted({*placement.target_cpus, *placement.generator_cpus})
     noise = measure_noise(cpus, placement.target_cpus[0], options.probe_s)
-    progress.line(
-        f"noise: steal {noise.worst('steal_ratio'):.1%}, other load {noise.worst('other_load_ratio'):.1%}, "
-        f"timers {noise.worst('late_p99_ns') / 1e6:.2f} ms late at P99, memory "
-        + (
-            f"{noise.bandwidth_bytes_per_s / 1e9:.1f} GB/s ± {noise.bandwidth_spread_ratio:.0%}"
-            if noise.bandwidth_bytes_per_s and noise.bandwidth_spread_ratio is not None
-            else "not measured"
-        )
-    )
+    progress.line(f"noise: {noise_text(to_json(noise))}")
     return noise
 
 

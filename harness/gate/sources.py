@@ -5,6 +5,7 @@ Scenario, kit, cases and load are always this harness's own, the same for both s
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -128,16 +129,15 @@ def _unpacked(commit: str, repository: Path, workspace: Path) -> Path:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     archive = ["git", "-C", str(repository), "archive", "--format=tar", commit, "targets"]
-    with subprocess.Popen(archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
-                tar.extractall(part, filter="data")
-        except tarfile.TarError:
-            pass
-        complaint = process.stderr.read().decode(errors="replace").strip()
-    if process.returncode != 0:
-        raise UsageError(f"git archive {commit[:12]} targets: {complaint}")
+    try:
+        done = subprocess.run(archive, check=False, capture_output=True, timeout=_GIT_DEADLINE_S)
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(
+            f"git archive {commit[:12]} targets: no end within {_GIT_DEADLINE_S:.0f} s"
+        ) from error
+    if done.returncode != 0:
+        raise UsageError(f"git archive {commit[:12]} targets: {done.stderr.decode(errors='replace').strip()}")
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+        tar.extractall(part, filter="data")
     part.rename(folder)
     return folder

@@ -19,6 +19,7 @@ class Metric:
 
     `ranked_in`: the kinds of window in which it may decide. `relative`: its trials differ by ratios, so that
     it has a geometric mean and an interval; others (counts, shares that may be 0) show their median.
+    `headline`: one of the few that stand for the rest.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Metric:
     read: Callable[[Record], Value]
     ranked_in: frozenset[str] = frozenset()
     relative: bool = True
+    headline: bool = False
 
 
 def at(*path: str) -> Callable[[Record], Value]:
@@ -81,15 +83,33 @@ _OPEN = frozenset({"open"})
 _THROUGHPUT = frozenset({"closed"})
 
 CAPACITY_METRIC = Metric(
-    "capacity_rps", "capacity", "rps", "/s", "higher", at("capacity_rps"), frozenset({"capacity"})
+    "capacity_rps",
+    "capacity",
+    "rps",
+    "/s",
+    "higher",
+    at("capacity_rps"),
+    frozenset({"capacity"}),
+    headline=True,
 )
 WINDOW_METRICS = (
-    Metric("throughput_rps", "requests", "rps", "/s", "higher", at("throughput_rps"), _THROUGHPUT),
+    Metric(
+        "throughput_rps", "requests", "rps", "/s", "higher", at("throughput_rps"), _THROUGHPUT, headline=True
+    ),
     Metric("p50_ns", "P50", "ns", "ms", "lower", percentile("p50_ns"), _OPEN),
     Metric("p90_ns", "P90", "ns", "ms", "lower", percentile("p90_ns"), _OPEN),
-    Metric("p99_ns", "P99", "ns", "ms", "lower", percentile("p99_ns"), _OPEN),
+    Metric("p99_ns", "P99", "ns", "ms", "lower", percentile("p99_ns"), _OPEN, headline=True),
     Metric("p999_ns", "P99.9", "ns", "ms", "lower", percentile("p999_ns"), _OPEN),
-    Metric("cpu_ns_per_request", "CPU/req.", "ns", "µs", "lower", at("cpu", "cpu_ns_per_request"), _OPEN),
+    Metric(
+        "cpu_ns_per_request",
+        "CPU/req.",
+        "ns",
+        "µs",
+        "lower",
+        at("cpu", "cpu_ns_per_request"),
+        _OPEN,
+        headline=True,
+    ),
     Metric("error_ratio", "errors", "ratio", "%", "lower", error_ratio, relative=False),
     Metric("spikes", "spikes", "count", "", "lower", at("spikes", "spikes"), relative=False),
     Metric(
@@ -104,7 +124,7 @@ UNAVAILABLE_METRIC = Metric("unavailable_ratio", "503", "ratio", "%", None, unav
 
 SERVICE = frozenset({"service"})
 SERVICE_METRICS = (
-    Metric("ready_ns", "ready", "ns", "ms", "lower", at("start", "ready_ns"), SERVICE),
+    Metric("ready_ns", "ready", "ns", "ms", "lower", at("start", "ready_ns"), SERVICE, headline=True),
     Metric(
         "idle_rss_bytes", "idle", "bytes", "MiB", "lower", at("memory", "idle", "rss_median_bytes"), SERVICE
     ),
@@ -116,6 +136,7 @@ SERVICE_METRICS = (
         "lower",
         at("memory", "loaded", "rss_median_bytes"),
         SERVICE,
+        headline=True,
     ),
     Metric("peak_rss_bytes", "peak", "bytes", "MiB", "lower", loaded_peak, SERVICE),
     Metric(
@@ -138,23 +159,6 @@ SERVICE_METRICS = (
     ),
     Metric("steady_at_s", "steady at", "s", "s", "lower", at("warmup", "steady_at_s"), relative=False),
 )
-
-
-HEADLINES = frozenset(
-    {
-        "throughput_rps",
-        "capacity_rps",
-        "p99_ns",
-        "cpu_ns_per_request",
-        "ready_ns",
-        "loaded_rss_bytes",
-        "ready_median_ns",
-        "authorised_median_ns",
-        "told_ns",
-        "noticed_ns",
-    }
-)
-"""The few metrics that stand for the rest."""
 
 
 def why_missing(metric: str, trial: Record, window: Record | None) -> str:

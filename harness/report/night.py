@@ -14,11 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.model import JsonObject
+from harness.probes.noise import noise_text
 from harness.report.markdown import bullets, escaped, table
 from harness.report.numbers import significant, value_text
 from harness.report.templating import render_page
 from harness.store import RunFolder, read_json, write_atomically
-from harness.units import change_percent, counted, percent
+from harness.units import change_percent, counted
 
 HEADS = ("target", "figure", "base", "head", "change", "verdict")
 _WIDTH = 118
@@ -75,20 +76,6 @@ def how(night: JsonObject) -> str:
     return ", ".join(parts)
 
 
-def noise_text(night: JsonObject) -> str:
-    noise = night["noise"]
-    cores = noise["cores"]
-    text = (
-        f"noise before it: steal {percent(max(c['steal_ratio'] for c in cores), 1)}, "
-        f"other load {percent(max(c['other_load_ratio'] for c in cores), 1)}, "
-        f"timers {max(c['late_p99_ns'] for c in cores) / 1e6:.2f} ms late at P99"
-    )
-    if noise["bandwidth_bytes_per_s"]:
-        spread = percent(noise["bandwidth_spread_ratio"])
-        text += f", memory {noise['bandwidth_bytes_per_s'] / 1e9:.1f} GB/s ± {spread}"
-    return text
-
-
 def remarks(night: JsonObject) -> list[str]:
     found = list(night["reasons"])
     found += [f"skipped {name}: {why}" for name, why in night["skipped"].items()]
@@ -101,7 +88,7 @@ def remarks(night: JsonObject) -> list[str]:
         lost = f", {target['lost']} more {were} lost to invalid trials" if target["lost"] else ""
         stopped = f"; measured no further because of {target['stopped_by']}" if target["stopped_by"] else ""
         found.append(pairs + lost + stopped.replace("because of all the same", "as all was the same"))
-    return [*found, *night.get("notes", ()), noise_text(night)]
+    return [*found, *night.get("notes", ()), f"noise before it: {noise_text(night['noise'])}"]
 
 
 def print_night(console: Console, night: JsonObject) -> None:

@@ -18,10 +18,19 @@ def _starts(name: str, choose: Callable[[list[float]], float]) -> Callable[[Reco
 
 COLD = frozenset({"cold-start"})
 COLD_START_METRICS = (
-    Metric("ready_median_ns", "ready", "ns", "ms", "lower", _starts("ready_ns", median), COLD),
+    Metric("ready_median_ns", "ready", "ns", "ms", "lower", _starts("ready_ns", median), COLD, headline=True),
     Metric("ready_max_ns", "slowest", "ns", "ms", "lower", _starts("ready_ns", max)),
     Metric("ready_first_ns", "first start", "ns", "ms", "lower", _starts("ready_ns", lambda v: v[0])),
-    Metric("authorised_median_ns", "authorised", "ns", "ms", "lower", _starts("authorised_ns", median), COLD),
+    Metric(
+        "authorised_median_ns",
+        "authorised",
+        "ns",
+        "ms",
+        "lower",
+        _starts("authorised_ns", median),
+        COLD,
+        headline=True,
+    ),
     Metric("authorised_max_ns", "slowest auth.", "ns", "ms", "lower", _starts("authorised_ns", max)),
     Metric("stop_median_s", "stop", "s", "s", "lower", _starts("stop_s", median), relative=False),
 )
@@ -44,8 +53,26 @@ RELOAD = frozenset({"reload"})
 RELOAD_METRICS = (
     Metric("reload_failures", "failed", "count", "", "lower", at("reload", "failures"), relative=False),
     Metric("taken_up", "taken up", "count", "", "higher", at("reload", "taken_up"), relative=False),
-    Metric("told_ns", "when told", "ns", "ms", "lower", _changes("first_new_ns", "signal", median), RELOAD),
-    Metric("noticed_ns", "when not", "ns", "ms", "lower", _changes("first_new_ns", "file", median), RELOAD),
+    Metric(
+        "told_ns",
+        "when told",
+        "ns",
+        "ms",
+        "lower",
+        _changes("first_new_ns", "signal", median),
+        RELOAD,
+        headline=True,
+    ),
+    Metric(
+        "noticed_ns",
+        "when not",
+        "ns",
+        "ms",
+        "lower",
+        _changes("first_new_ns", "file", median),
+        RELOAD,
+        headline=True,
+    ),
     Metric("settled_ns", "last old", "ns", "ms", "lower", _changes("last_old_ns", None, max)),
     Metric("p99_around_ns", "P99 around", "ns", "ms", "lower", at("reload", "p99_around_ns"), RELOAD),
     Metric("p99_rest_ns", "P99 else", "ns", "ms", "lower", at("reload", "p99_rest_ns")),
@@ -92,6 +119,7 @@ IDLE_METRICS = (
         "lower",
         at("memory", "idle", "rss_median_bytes"),
         MEMORY,
+        headline=True,
     ),
     Metric(
         "idle_pss_bytes",
@@ -131,6 +159,7 @@ def level_metrics(connections: int) -> tuple[Metric, Metric]:
             "lower",
             held,
             MEMORY,
+            headline=True,
         ),
         Metric(
             f"bytes_per_connection_at_{connections}",

@@ -266,6 +266,6 @@ def _column(metric: Metric, kind: PanelKind, window: str | None) -> Column:
         display=metric.display,
         better=metric.better,
         ranked=kind in metric.ranked_in,
-        headline=metric.name in metrics.HEADLINES,
+        headline=metric.headline,
         window=window,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.stats.interval import CONFIDENCE
 from harness.stats.student import incomplete_beta
+from harness.units import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Rate:
     def text(self) -> str:
         low, high = self.bounds
         return (
-            f"{self.happened / self.tries:.2%} ({low:.2%} to {high:.2%})"
+            f"{percent(self.happened / self.tries, 2)} ({percent(low, 2)} to {percent(high, 2)})"
             if self.tries
             else "nothing was tried"
         )

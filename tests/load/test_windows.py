@@ -171,7 +171,8 @@ def test_a_flush_ends_a_window_early_and_loses_nothing(
     assert max(walls_ns) < 30 * NS_PER_S
     if steps:
         due = [at for at in arrivals_ns("poisson", 1, steps) if at <= max(walls_ns)]
-        assert result.total("intended") == pytest.approx(len(due), abs=5)
+        a_second_of_lag = 50
+        assert len(due) - a_second_of_lag <= result.total("intended") <= len(due) + 5
 
 
 def test_time_to_think_slows_a_closed_load(offer: Offer, service: Service, make_plan: PlanMaker) -> None:

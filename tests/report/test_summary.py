@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from harness.catalogue import ROOT
+from harness.report.glance import deciding
 from harness.report.model import Figure, Row, ScenarioSummary, Summary, from_json, json_schema, to_json
 from harness.report.outputs import read
 from harness.report.rows import choose_trials
@@ -244,3 +245,15 @@ def test_promises_are_judged_for_each_target(small: Summary) -> None:
 
 def test_reading_a_run_gives_the_same_summary_again(small_run: RunFolder, small: Summary) -> None:
     assert read(small_run).summary == small
+
+
+def test_every_kind_of_scenario_has_figures_that_decide(small_run: RunFolder) -> None:
+    summary = read(small_run).summary
+    decide = {s.name: [c for _, c in deciding(s)] for s in summary.scenarios}
+    assert all(columns for columns in decide.values()), decide
+    assert [c.metric for c in decide["memory"]][:2] == ["idle_rss_bytes", "rss_bytes_at_64"]
+    for each in summary.scenarios:
+        held = [
+            c.metric for c in decide[each.name] if any(r.figures[c.key].centre is not None for r in each.rows)
+        ]
+        assert held, each.name

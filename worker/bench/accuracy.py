@@ -13,9 +13,11 @@ from __future__ import annotations
 import argparse
 import heapq
 import math
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from rig import Master, NullServer, Window, Worker, ended, load, null_answer, po
 QUANTILES = (50.0, 99.0, 99.9)
 LOW_RATE_GOALS_US, HALF_CEILING_GOALS_US = (20, 60), (30, 100)
 STALL_PERIOD_S, STALL_LENGTH_S, STALL_DELAY_S = 10.0, 1.0, 0.001
+GENERATOR_NICE, MASTER_NICE = -10, 19
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class Setting:
         own = [] if self.server_cpu is None else ["--cpu", str(self.server_cpu), "--spin"]
         return NullServer(self.folder, "--delay", delay, *own)
 
+    @contextmanager
+    def master(self) -> Iterator[Master]:
+        """A master that steps aside, as in a bench, with a worker that is connected."""
+        with ended(Master()) as master, ended(Worker(master.port)):
+            os.setpriority(os.PRIO_PROCESS, master.process.pid, MASTER_NICE)
+            master.wait_for("connected")
+            yield master
+
     def window(self, master: Master, port: int, **changes: object) -> Window:
         """A window of open load, all of it answered as expected."""
         cpus = None if self.generator_cpu is None else [self.generator_cpu]
@@ -53,6 +64,7 @@ class Setting:
             "cpus": cpus,
             "spin_us": self.spin_us,
             "nap_us": self.nap_us,
+            "nice": GENERATOR_NICE,
             "check_every": 1_000,
         }
         plan = load(port, pool_file(self.folder, null_answer()), **(settings | changes))
@@ -83,8 +95,7 @@ def known_delay(
 ) -> None:
     """A delay the server knows itself; goals for the errors at P50 and P99."""
     server = setting.server(delay)
-    with ended(Master()) as master, ended(Worker(master.port)):
-        master.wait_for("connected")
+    with setting.master() as master:
         steps = [[rate_rps, setting.seconds]]
         window = setting.window(
             master, server.port, arrivals=arrivals, steps=steps, duration_s=setting.seconds
@@ -102,8 +113,7 @@ def known_delay(
 def ceiling_rps(setting: Setting) -> float:
     """What a closed load reaches against a server that answers at once."""
     server = setting.server("none")
-    with ended(server), ended(Master()) as master, ended(Worker(master.port)):
-        master.wait_for("connected")
+    with ended(server), setting.master() as master:
         window = setting.window(master, server.port, mode="closed", duration_s=3.0)
         return window.total("completed") / 3.0
 
@@ -142,8 +152,7 @@ def simulate_stall(rate_rps: float, seconds: float, seed: int, connections: int)
 def stall(setting: Setting, rate_rps: float, seconds: float) -> None:
     """A server that answers nothing for a second, which half of all load generators do not notice."""
     server = setting.server(f"stall:{STALL_PERIOD_S:.0f}s,{STALL_LENGTH_S:.0f}s,{STALL_DELAY_S * 1e3:.0f}ms")
-    with ended(server), ended(Master()) as master, ended(Worker(master.port)):
-        master.wait_for("connected")
+    with ended(server), setting.master() as master:
         steps = [[rate_rps, seconds]]
         window = setting.window(
             master, server.port, arrivals="poisson", steps=steps, duration_s=seconds, seed=5
@@ -164,13 +173,19 @@ def main() -> None:
     parser.add_argument("--server-cpu", type=int)
     parser.add_argument("--generator-cpu", type=int)
     parser.add_argument(
-        "--spin-us", type=int, default=60, help="how long before an instant it stops sleeping"
+        "--spin-us",
+        type=int,
+        default=1_000_000,
+        help="how long before an instant it stops sleeping; 1 s: it never sleeps",
     )
     parser.add_argument(
         "--nap-us", type=int, default=0, help="the longest it sleeps at a time; 0: as long as it may"
     )
     parser.add_argument("--no-stall", action="store_true", help="leave the stall out; it takes 20 s")
     options = parser.parse_args()
+    if options.generator_cpu is not None:
+        # As in a bench: all that is started from here is on the generator's core, and only the server on its own.
+        os.sched_setaffinity(0, {options.generator_cpu})
     with tempfile.TemporaryDirectory() as name:
         setting = Setting(
             options.seconds,
