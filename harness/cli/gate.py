@@ -182,9 +182,10 @@ def rehearse(
     )
     say(f"drawn from {listed}; metrics: {', '.join(material.metrics)}")
     say(f"nights with any false alarm, of {nights:,}: {found.alarms.text}")
-    table = Table(box=None)
+    say(f"changes are put into {found.detections[0].target}")
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for heading in ("metric", "change", "found, 95 % bounds", *(f"{n} pairs" for n in CURVE_PAIRS)):
-        table.add_column(heading, justify="left" if heading == "metric" else "right")
+        table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)
     for one in found.detections:
         shares = [percent(found.curve[one.metric, one.effect_ratio, n]) for n in CURVE_PAIRS]
         table.add_row(one.metric, percent(one.effect_ratio), one.rate.text, *shares)

@@ -26,7 +26,7 @@ class Rate:
     def text(self) -> str:
         low, high = self.bounds
         return (
-            f"{percent(self.happened / self.tries, 2)} ({percent(low, 2)} to {percent(high, 2)})"
+            f"{percent(self.happened / self.tries, 2)} ({low * 100:.2f} to {percent(high, 2)})"
             if self.tries
             else "nothing was tried"
         )
