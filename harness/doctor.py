@@ -12,7 +12,8 @@ from typing import Literal
 
 from harness.catalogue import merge
 from harness.drivers.base import Driver
-from harness.drivers.toolchain import Missing, find, find_cargo
+from harness.drivers.cargo import find_cargo
+from harness.drivers.toolchain import Missing, find
 from harness.model import TargetFile, TargetSpec
 
 State = Literal["ok", "missing", "note"]

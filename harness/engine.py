@@ -8,10 +8,10 @@ from pathlib import Path
 
 from harness.catalogue import ROOT
 from harness.drivers.build import BUILD_RUN_ID, tail
+from harness.drivers.cargo import find_cargo
 from harness.drivers.docker_programs import programs_from_image
 from harness.drivers.owner import Owner, marks
 from harness.drivers.supervised import Command, Supervised
-from harness.drivers.toolchain import find_cargo
 from harness.errors import BuildError, InfrastructureError, StartError, UsageError
 from harness.load.supervise import LOCUST, Engine, LoadGenerator, native
 from harness.probes.placement import Placement

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -125,8 +124,3 @@ def _exports(toolchain: Toolchain, path: Path) -> dict[str, str]:
     names = tuple(toolchain.exports)
     texts = fill([toolchain.exports[n] for n in names], values, f"toolchain {toolchain.command}, exports")
     return dict(zip(names, texts, strict=True))
-
-
-def find_cargo() -> str | None:
-    """Cargo on the PATH, or where rustup puts it; None where there is none."""
-    return shutil.which("cargo") or shutil.which("cargo", path=str(Path.home() / ".cargo" / "bin"))

@@ -195,12 +195,14 @@ class Scenario(FileModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Scenario:
-        names = [(number, e.name) for number, w in enumerate(self.windows) for e in w.expanded()]
-        for place, (number, name) in enumerate(names):
-            if name in {earlier for _, earlier in names[:place]}:
-                error = PydanticCustomError("same_name", "two windows have the same name")
-                where = InitErrorDetails(type=error, loc=("windows", number, "name"), input=name)
-                raise ValidationError.from_exception_data("Scenario", [where])
+        names: set[str] = set()
+        for number, window in enumerate(self.windows):
+            for name in (e.name for e in window.expanded()):
+                if name in names:
+                    error = PydanticCustomError("same_name", "two windows have the same name")
+                    where = InitErrorDetails(type=error, loc=("windows", number, "name"), input=name)
+                    raise ValidationError.from_exception_data("Scenario", [where])
+                names.add(name)
         if self.kind == "load" and not self.windows:
             raise ValueError("a scenario of kind `load` needs `windows`")
         for place, window in enumerate(self.windows):

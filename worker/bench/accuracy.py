@@ -25,10 +25,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from hdrh.histogram import HdrHistogram
 from rig import Master, NullServer, Window, Worker, ended, load, null_answer, pool_file, run_window
 
+from harness.load.plan import ALWAYS_US
+from harness.probes.placement import GENERATOR_NICE, LOWEST_NICE
+
 QUANTILES = (50.0, 99.0, 99.9)
 LOW_RATE_GOALS_US, HALF_CEILING_GOALS_US = (20, 60), (30, 100)
 STALL_PERIOD_S, STALL_LENGTH_S, STALL_DELAY_S = 10.0, 1.0, 0.001
-GENERATOR_NICE, MASTER_NICE = -10, 19
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Setting:
     def master(self) -> Iterator[Master]:
         """A master that steps aside, as in a bench, with a worker that is connected."""
         with ended(Master()) as master, ended(Worker(master.port)):
-            os.setpriority(os.PRIO_PROCESS, master.process.pid, MASTER_NICE)
+            os.setpriority(os.PRIO_PROCESS, master.process.pid, LOWEST_NICE)
             master.wait_for("connected")
             yield master
 
@@ -175,7 +177,7 @@ def main() -> None:
     parser.add_argument(
         "--spin-us",
         type=int,
-        default=1_000_000,
+        default=ALWAYS_US,
         help="how long before an instant it stops sleeping; 1 s: it never sleeps",
     )
     parser.add_argument(

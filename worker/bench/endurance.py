@@ -26,8 +26,8 @@ from rig import (
     prepare_window,
 )
 
-FLAT = 1.01
-"""How much memory may grow over the second half; a backlog, once it was there, keeps its room."""
+FLAT, FLAT_AT_LAST = 1.1, 1.01
+"""How much memory may grow from a tenth of the run to its end, and over its second half."""
 
 
 def resident_kb(worker: Worker) -> int:
@@ -77,7 +77,7 @@ def main() -> None:
         f"{sent:,} requests; resident memory {tenth:,} KB after a tenth of the run, {half:,} KB after half of it, "
         f"{end:,} KB at its end: {(end - tenth) * 1024 / sent:.4f} bytes a request"
     )
-    sys.exit(1 if end > half * FLAT else 0)
+    sys.exit(1 if end > tenth * FLAT or end > half * FLAT_AT_LAST else 0)
 
 
 if __name__ == "__main__":
