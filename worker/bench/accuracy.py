@@ -13,20 +13,19 @@ from __future__ import annotations
 import argparse
 import heapq
 import math
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from hdrh.histogram import HdrHistogram
-from rig import Master, NullServer, Window, Worker, ended, load, null_answer, pool_file, run_window
+from placement import master_with, server_on, stay_on
+from rig import Master, NullServer, Window, ended, load, null_answer, pool_file, run_window
 
 from harness.load.plan import ALWAYS_US
-from harness.probes.placement import GENERATOR_NICE, LOWEST_NICE
+from harness.probes.placement import GENERATOR_NICE
 
 QUANTILES = (50.0, 99.0, 99.9)
 LOW_RATE_GOALS_US, HALF_CEILING_GOALS_US = (20, 60), (30, 100)
@@ -46,16 +45,8 @@ class Setting:
 
     def server(self, delay: str) -> NullServer:
         """A null server that never sleeps, if it has a CPU of its own to burn."""
-        own = [] if self.server_cpu is None else ["--cpu", str(self.server_cpu), "--spin"]
-        return NullServer(self.folder, "--delay", delay, *own)
-
-    @contextmanager
-    def master(self) -> Iterator[Master]:
-        """A master that steps aside, as in a bench, with a worker that is connected."""
-        with ended(Master()) as master, ended(Worker(master.port)):
-            os.setpriority(os.PRIO_PROCESS, master.process.pid, LOWEST_NICE)
-            master.wait_for("connected")
-            yield master
+        spin = [] if self.server_cpu is None else ["--spin"]
+        return server_on(self.server_cpu, self.folder, "--delay", delay, *spin)
 
     def window(self, master: Master, port: int, **changes: object) -> Window:
         """A window of open load, all of it answered as expected."""
@@ -97,7 +88,7 @@ def known_delay(
 ) -> None:
     """A delay the server knows itself; goals for the errors at P50 and P99."""
     server = setting.server(delay)
-    with setting.master() as master:
+    with master_with("native") as (master, _):
         steps = [[rate_rps, setting.seconds]]
         window = setting.window(
             master, server.port, arrivals=arrivals, steps=steps, duration_s=setting.seconds
@@ -115,7 +106,7 @@ def known_delay(
 def ceiling_rps(setting: Setting) -> float:
     """What a closed load reaches against a server that answers at once."""
     server = setting.server("none")
-    with ended(server), setting.master() as master:
+    with ended(server), master_with("native") as (master, _):
         window = setting.window(master, server.port, mode="closed", duration_s=3.0)
         return window.total("completed") / 3.0
 
@@ -154,7 +145,7 @@ def simulate_stall(rate_rps: float, seconds: float, seed: int, connections: int)
 def stall(setting: Setting, rate_rps: float, seconds: float) -> None:
     """A server that answers nothing for a second, which half of all load generators do not notice."""
     server = setting.server(f"stall:{STALL_PERIOD_S:.0f}s,{STALL_LENGTH_S:.0f}s,{STALL_DELAY_S * 1e3:.0f}ms")
-    with ended(server), setting.master() as master:
+    with ended(server), master_with("native") as (master, _):
         steps = [[rate_rps, seconds]]
         window = setting.window(
             master, server.port, arrivals="poisson", steps=steps, duration_s=seconds, seed=5
@@ -185,9 +176,7 @@ def main() -> None:
     )
     parser.add_argument("--no-stall", action="store_true", help="leave the stall out; it takes 20 s")
     options = parser.parse_args()
-    if options.generator_cpu is not None:
-        # As in a bench: all that is started from here is on the generator's core, and only the server on its own.
-        os.sched_setaffinity(0, {options.generator_cpu})
+    stay_on(None if options.generator_cpu is None else [options.generator_cpu])
     with tempfile.TemporaryDirectory() as name:
         setting = Setting(
             options.seconds,

@@ -13,9 +13,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from placement import master_with, server_on, stay_on
 from rig import (
-    Master,
-    NullServer,
     Worker,
     begin_window,
     ended,
@@ -47,11 +46,11 @@ def main() -> None:
     parser.add_argument("--generator-cpu", type=int)
     options = parser.parse_args()
     duration_s = options.minutes * 60
-    cpu_options = [] if options.server_cpu is None else ["--cpu", str(options.server_cpu)]
+    cpus = None if options.generator_cpu is None else [options.generator_cpu]
+    stay_on(cpus)
     with tempfile.TemporaryDirectory() as name:
-        server = NullServer(Path(name), *cpu_options)
-        with ended(server), ended(Master()) as master, ended(Worker(master.port)) as worker:
-            master.wait_for("connected")
+        server = server_on(options.server_cpu, Path(name))
+        with ended(server), master_with("native") as (master, [worker]):
             plan = load(
                 server.port,
                 pool_file(Path(name), null_answer()),
@@ -59,7 +58,7 @@ def main() -> None:
                 steps=[[options.rate, duration_s]],
                 duration_s=duration_s,
                 connections=64,
-                cpus=None if options.generator_cpu is None else [options.generator_cpu],
+                cpus=cpus,
             )
             window = prepare_window(master, plan, [worker.name])
             begin_window(master, plan, [worker.name])

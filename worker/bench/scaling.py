@@ -14,12 +14,12 @@ import argparse
 import statistics
 import sys
 import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from rig import Json, Master, NullServer, Window, Worker, ended, load, null_answer, pool_file, run_window
+from placement import master_with, server_on, stay_on
+from rig import Json, Window, ended, load, null_answer, pool_file, run_window
 
 WORKERS = ("first", "second")
 
@@ -43,14 +43,8 @@ class Bench:
     def window(self, count: int, **changes: object) -> Figures:
         """A window with this many workers, all of them new, whose counts agree or the program ends."""
         cpus: list[int] | None = self.options.generator_cpus
-        own = [] if self.options.server_cpu is None else ["--cpu", str(self.options.server_cpu)]
-        server, master = NullServer(self.folder, *own), Master()
-        workers = [Worker(master.port, name) for name in WORKERS[:count]]
-        with ExitStack() as programs:
-            for program in (server, master, *workers):
-                programs.enter_context(ended(program))
-            for _ in workers:
-                master.wait_for("connected")
+        server = server_on(self.options.server_cpu, self.folder)
+        with ended(server), master_with(*WORKERS[:count]) as (master, workers):
             plan: Json = load(
                 server.port,
                 pool_file(self.folder, null_answer(), is_joined=True),
@@ -114,6 +108,7 @@ def main() -> None:
     parser.add_argument("--server-cpu", type=int)
     parser.add_argument("--generator-cpus", type=cpu_list, help="one for each worker in turn, such as 1,2")
     options = parser.parse_args()
+    stay_on(options.generator_cpus)
     results: dict[tuple[str, int], list[Figures]] = {}
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(options, Path(name))

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from rig import BODY_BYTES, Json, Master, NullServer, Worker, ended, load, null_answer, pool_file, run_window
+from placement import master_with, server_on, stay_on
+from rig import BODY_BYTES, Json, Master, Worker, ended, load, null_answer, pool_file, run_window
 
 WRK_SCRIPT = """
 wrk.method = "POST"
@@ -79,10 +80,8 @@ class Bench:
 
     def command(self, name: str, command: list[str], pattern: str, seconds: int) -> None:
         """A generator that is a program of its own, whose output tells its count."""
-        cpu = self.options.generator_cpu
-        pinned = command if cpu is None else ["taskset", "-c", str(cpu), *command]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(pinned, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert "Socket errors" not in done.stdout and "Non-2xx" not in done.stdout, done.stdout
         found = re.search(pattern, done.stdout)
@@ -184,13 +183,11 @@ def main() -> None:
     parser.add_argument("--generator-cpu", type=int)
     parser.add_argument("--fast-http-user", action="store_true")
     options = parser.parse_args()
-    cpu_options = [] if options.server_cpu is None else ["--cpu", str(options.server_cpu)]
+    stay_on(None if options.generator_cpu is None else [options.generator_cpu])
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(options, Path(name))
-        server, master = NullServer(bench.folder, *cpu_options), Master()
-        worker = Worker(master.port)
-        with ended(server), ended(master), ended(worker):
-            master.wait_for("connected")
+        server = server_on(options.server_cpu, bench.folder)
+        with ended(server), master_with("native") as (master, [worker]):
             for number in range(options.rounds):
                 bench.wrk(server.port)
                 closed = bench.worker("worker, closed", master, worker, server.port)
