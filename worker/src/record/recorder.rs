@@ -15,6 +15,10 @@ pub struct Delta {
     pub record: Box<KindRecord>,
 }
 
+/// Locust's three seconds between reports, and the second that is being recorded: the usual case allocates nothing once
+/// the load runs.
+const SPARE_PER_KIND: usize = 4;
+
 #[derive(Debug)]
 struct Second {
     row: SecondRow,
@@ -39,8 +43,11 @@ impl Recorder {
     /// For so many kinds of requests.
     #[must_use]
     pub fn new(kinds: usize, is_open: bool) -> Self {
-        // Enough for two seconds at a time: the usual case allocates nothing once the load runs.
-        let spare = (0..2 * kinds).map(|_| KindRecord::new(is_open)).collect();
+        let mut spare: Vec<_> = (0..SPARE_PER_KIND * kinds).map(|_| KindRecord::new(is_open)).collect();
+        // Memory that is new comes with its first use, which then is not that of a sample.
+        for record in &mut spare {
+            std::hint::black_box(&mut *record).clear();
+        }
         Self {
             start_ns: 0,
             kinds,
@@ -109,7 +116,7 @@ impl Recorder {
 
     /// Takes back a record that was handed over and read.
     pub fn recycle(&mut self, record: Box<KindRecord>) {
-        if self.spare.len() < 4 * self.kinds {
+        if self.spare.len() < SPARE_PER_KIND * self.kinds {
             self.spare.push(record);
         }
     }
@@ -192,6 +199,8 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     const START_NS: u64 = 7_000_000_123;
@@ -273,6 +282,29 @@ mod tests {
         let (deltas, _) = recorder.hand_over(at(14.0), true);
         handed_over += deltas.iter().map(|delta| delta.record.service.len()).sum::<u64>();
         assert_eq!(handed_over, 1_000);
+    }
+
+    #[test]
+    fn a_report_every_three_seconds_needs_no_record_but_those_made_before_the_start() {
+        let mut recorder = recorder();
+        let made: HashSet<_> = recorder.spare.iter().map(|record| std::ptr::from_ref(&**record)).collect();
+        assert_eq!(made.len(), 2 * SPARE_PER_KIND);
+        let mut out = Vec::new();
+        for second in 0..30_u32 {
+            for kind in 0..2 {
+                let moment = f64::from(second) + 0.5;
+                recorder.completed(kind, instants(moment, moment, moment), 1);
+            }
+            let (deltas, _) = recorder.hand_over(at(f64::from(second + 1)), false);
+            out.extend(deltas.into_iter().map(|delta| delta.record));
+            assert!(
+                out.iter().all(|record| made.contains(&std::ptr::from_ref(&**record))),
+                "second {second}"
+            );
+            if second % 3 == 2 {
+                out.drain(..).for_each(|record| recorder.recycle(record));
+            }
+        }
     }
 
     #[test]
