@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.model import Case, PlannedTrial, Scenario, TargetSpec, Window
+from harness.stats.steady import SHORTEST_S
 from harness.units import counted, duration_text
 
 STANDARD_ROUNDS = 3
@@ -184,7 +185,7 @@ def estimate_s(case: Case, round_number: int = 1) -> float:
         return _OVERHEAD_S + sum(scenario.memory.settle + n / 2_000 for n in steps)
     warm_s = 0.0
     if scenario.warmup:
-        warm_s = min(scenario.warmup.max, max(scenario.warmup.min, case.target.warmup_hint_s))
+        warm_s = min(scenario.warmup.max, max(scenario.warmup.min, case.target.warmup_hint_s, SHORTEST_S))
     if scenario.kind == "reload":
         return _OVERHEAD_S + warm_s + scenario.reload.length_s
     searched = _FIRST_SEARCH_PROBES if round_number == 1 else _LATER_SEARCH_PROBES

@@ -63,6 +63,14 @@ def peak(facts: WindowFacts) -> JsonObject | None:
     return asdict(checks.peak_is_the_targets(cpu_ns, budget_ns, facts.second_core_gain_ratio))
 
 
+def settled(facts: WindowFacts) -> JsonObject | None:
+    """Whether a closed window began as fast as it went on; not ok: its figures are shown, with a note."""
+    if facts.plan.mode != "closed":
+        return None
+    whole = int(facts.plan.duration_s)
+    return asdict(checks.settled([row.completed for row in facts.records.seconds if row.second < whole]))
+
+
 def _always(facts: WindowFacts) -> Iterator[Finding]:
     yield checks.reports(facts.expected_workers, facts.totals)
     for problem in facts.problems:

@@ -15,7 +15,7 @@ from harness.load.plan import LoadPlan
 from harness.load.recorder import Recorder
 from harness.load.result import Recording, read_reports
 from harness.units import NS_PER_MS, NS_PER_S
-from harness.validity import WindowFacts, findings
+from harness.validity import WindowFacts, findings, settled
 
 SECONDS = 2
 RATE_RPS = 500
@@ -119,3 +119,9 @@ def test_one_request_more_or_less_by_anyones_count_is_flagged(party: str) -> Non
     assert False not in named(findings(given), "counts")
     off = replace(given, **{party: getattr(given, party) - 1})
     assert False in named(findings(off), "counts")
+
+
+def test_only_a_closed_window_says_whether_its_service_had_settled() -> None:
+    assert settled(facts("open")) is None
+    short = settled(facts("closed"))
+    assert short is not None and short["ok"] is None

@@ -85,8 +85,8 @@ def gather(trials: Sequence[Record]) -> Trust:
         case = trial["case"]
         target = f"{case['target']} (twin)" if case["twin"] else case["target"]
         for window in trial.get("windows") or []:
-            peak = [window["peak"]] if window.get("peak") else []
-            for finding in [*window["findings"], *peak]:
+            others = [window[name] for name in ("peak", "settled") if window.get(name)]
+            for finding in [*window["findings"], *others]:
                 found.setdefault((case["scenario"], window["name"], target, finding["name"]), []).append(
                     finding
                 )

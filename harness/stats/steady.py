@@ -35,6 +35,10 @@ _OUTLIER_DEVIATIONS = 3.0
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 
 
+SHORTEST_S = 10
+"""Of fewer seconds nothing is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Criteria:
     """How calm is steady. `confidence` is that of each bound on the drift.
@@ -42,7 +46,7 @@ class Criteria:
     `noise_ratio`: the largest deviation from second to second under which anything is said.
     """
 
-    shortest_s: int = 10
+    shortest_s: int = SHORTEST_S
     drift_ratio: float = 0.03
     level_ratio: float = 0.04
     confidence: float = 0.998
@@ -62,6 +66,14 @@ class Steady:
 
 DEFAULT = Criteria()
 COARSE = Criteria(drift_ratio=0.09, confidence=0.95, noise_ratio=0.06)
+
+
+def whole_seconds(completed_per_second: Sequence[int], *, was_ended: bool) -> Sequence[int]:
+    """A warm-up's series as it is recorded, without the seconds that are none.
+
+    The last is the drain's; where the test ended the load, the one before it is a part of a second.
+    """
+    return completed_per_second[: -2 if was_ended else -1]
 
 
 def assess(series: Sequence[float], criteria: Criteria = DEFAULT) -> Steady:

@@ -107,6 +107,9 @@ def evaluate(trial: Trial, done: Sequence[Offered | Searched]) -> None:
     trial.record["windows"] = [
         d.record if isinstance(d, Searched) else window_record(trial, d, rows) for d in done
     ]
+    for window in trial.record["windows"]:
+        if (found := window.get("settled")) and found["ok"] is False:
+            trial.note(f"{window['name']}: the service was still warming up, {found['text']}")
     note_pauses(trial, offered)
 
 

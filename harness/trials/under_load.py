@@ -130,17 +130,18 @@ class UnderLoad:
                 f"{folder_name}: second {now.second} of {plan.duration_s:.0f}, {now.completed:,} done"
             )
 
-        before = self._answered()
+        before = self.answered()
         meter = LinkMeter(self.interface) if self.interface else None
         with self.watched(folder_name, plan, folder):
             result = self.generator.offer(plan, folder, on_progress or tell)
         end_unix_ns = result.start_unix_ns + round(plan.duration_s * NS_PER_S)
         link = meter.use() if meter else None
-        after = self._answered()
+        after = self.answered()
         answered = after - before if before is not None and after is not None else None
         return Offered(window, connections, plan, result, folder, answered, end_unix_ns, link)
 
-    def _answered(self) -> int | None:
+    def answered(self) -> int | None:
+        """How many answers the service has counted; None where it does not count."""
         value = (info(self.running.url) or {}).get("messages_answered") if self.only_messages else None
         return value if isinstance(value, int) else None
 

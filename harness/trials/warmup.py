@@ -1,5 +1,8 @@
 """Warm-up: closed load until the per-second series is steady, or the scenario's cap is reached.
 
+All the while the service is asked for its count of answers, as it is between the windows. Were it asked there for
+the first time, a runtime that compiles what it sees would compile anew in the first seconds of a window.
+
 After half of the cap a level series is enough: more seconds would tell more of the machine's noise, not of the service.
 """
 
@@ -9,7 +12,7 @@ from harness.live import Reports, Seconds
 from harness.load.result import read_reports
 from harness.load.supervise import Progress
 from harness.model import Window
-from harness.stats.steady import Steady, assess
+from harness.stats.steady import Steady, assess, whole_seconds
 from harness.trials.under_load import UnderLoad
 from harness.units import NS_PER_S
 
@@ -31,6 +34,7 @@ def warm_up(load: UnderLoad) -> None:
         """Looks at the seconds that are over; flushes when the test is content."""
         for report in reports.new():
             seconds.add(report)
+            load.answered()
         whole = seconds.whole()
         trial.tell(f"warming up, {len(whole)} s" + (f", {whole[-1]:,} requests/s" if whole else ""))
         if verdict or len(whole) < spec.min:
@@ -44,7 +48,8 @@ def warm_up(load: UnderLoad) -> None:
         result = load.generator.offer(plan, folder, on_progress)
     records = read_reports(folder / "reports.jsonl")
     per_second = [row.completed for row in records.seconds]
-    final = verdict[0] if verdict else assess(per_second)
+    whole = whole_seconds(per_second, was_ended=bool(verdict))
+    final = verdict[0] if verdict else assess(whole)
     trial.record["warmup"] = {
         "start_unix_ns": result.start_unix_ns,
         "end_unix_ns": result.start_unix_ns + len(per_second) * NS_PER_S,

@@ -14,7 +14,7 @@ from harness.store import write_json
 from harness.traffic import ACCEPTED
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered
-from harness.validity import WindowFacts, findings, peak
+from harness.validity import WindowFacts, findings, peak, settled
 
 
 def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonObject:
@@ -66,6 +66,7 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
         "generator": figures.generator(totals, plan.duration_s, plan.threads),
         "findings": findings(facts),
         "peak": peak(facts),
+        "settled": settled(facts),
     }
 
 

@@ -12,6 +12,7 @@ from harness.report.charts.material import Material, alpha, name
 from harness.report.charts.records import Course, course
 from harness.report.metrics import not_steady
 from harness.report.palette import GRID, SOFT
+from harness.stats.steady import whole_seconds
 from harness.units import BYTES_PER_MIB, NS_PER_MS
 
 _LETTER_SHARE = 0.018
@@ -184,10 +185,8 @@ def warm_up(material: Material) -> Iterator[Picture]:
         )
 
 
-def _whole_seconds(warmup: Any) -> list[int]:
-    """Without the last: it was cut off; when the test ended the load, so may the one before it have been."""
-    series: list[int] = warmup["completed_per_second"]
-    return series[:-1] if warmup["capped"] else series[:-2]
+def _whole_seconds(warmup: Any) -> Sequence[int]:
+    return whole_seconds(warmup["completed_per_second"], was_ended=not warmup["capped"])
 
 
 def _draw_warmup(axes: Any, rows: Sequence[Any]) -> str:
