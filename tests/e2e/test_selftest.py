@@ -23,6 +23,7 @@ from harness.service import Placing, launch_settings
 
 REQUESTS = 2_000
 NOTHING_PROVEN = 3
+AGAIN = ", once more: "
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +40,26 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> TargetSpec:
 def test_a_quick_selftest_finds_the_handicaps_and_no_twin(start: Callable[..., Harness]) -> None:
     """Of a short night one handicap may be missed by chance. Two, or a twin called slower: then once more, no more.
 
-    A machine too noisy to judge on proves nothing.
+    A machine too noisy to judge on proves nothing, and neither does a night that lost pairs to it on its way.
     """
-    first = _quick_night(start, 1)
-    assert first.is_fair or _quick_night(start, 3).is_fair, first.output
+    unfair, lost = [], 0
+    for seed in (1, 3, 5):
+        told = _quick_night(start, seed)
+        if told.is_fair:
+            return
+        lost += told.lost
+        if not told.lost:
+            unfair.append(told.output)
+        assert len(unfair) < 2, "\n\n".join(unfair)
+    pytest.skip(f"this machine is too noisy just now: {lost} trials were refused twice")
 
 
 @dataclass(frozen=True)
 class _Told:
-    """is_fair: no twin was called slower, and at most one handicap was missed."""
+    """is_fair: no twin was called slower, and at most one handicap was missed. lost: trials refused twice."""
 
     is_fair: bool
+    lost: int
     output: str
 
 
@@ -70,7 +80,8 @@ def _quick_night(start: Callable[..., Harness], seed: int) -> _Told:
     shown = start("selftest", "show", str(harness.run_folder()))
     assert shown.exit_code() == code
     assert all(f"{h['name']} " in shown.output for h in night["handicaps"])
-    return _Told(len(missed) <= 1 and not slower, harness.output)
+    lost = harness.output.count(f"{AGAIN}invalid: ")
+    return _Told(len(missed) <= 1 and not slower, lost, harness.output)
 
 
 @dataclass(frozen=True)
