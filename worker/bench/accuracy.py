@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from hdrh.histogram import HdrHistogram
-from placement import master_with, server_on, stay_on
+from placement import add_cpus, master_with, server_on, stay_on
 from rig import Master, NullServer, Window, ended, load, null_answer, pool_file, run_window
 
 from harness.load.plan import ALWAYS_US
@@ -38,7 +38,7 @@ class Setting:
 
     seconds: float
     server_cpu: int | None
-    generator_cpu: int | None
+    generator_cpus: list[int] | None
     spin_us: int
     nap_us: int
     folder: Path
@@ -50,11 +50,10 @@ class Setting:
 
     def window(self, master: Master, port: int, **changes: object) -> Window:
         """A window of open load, all of it answered as expected."""
-        cpus = None if self.generator_cpu is None else [self.generator_cpu]
         settings = {
             "mode": "open",
             "connections": 64,
-            "cpus": cpus,
+            "cpus": self.generator_cpus,
             "spin_us": self.spin_us,
             "nap_us": self.nap_us,
             "nice": GENERATOR_NICE,
@@ -163,8 +162,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--server-cpu", type=int)
-    parser.add_argument("--generator-cpu", type=int)
+    add_cpus(parser)
     parser.add_argument(
         "--spin-us",
         type=int,
@@ -176,12 +174,12 @@ def main() -> None:
     )
     parser.add_argument("--no-stall", action="store_true", help="leave the stall out; it takes 20 s")
     options = parser.parse_args()
-    stay_on(None if options.generator_cpu is None else [options.generator_cpu])
+    stay_on(options.generator_cpus)
     with tempfile.TemporaryDirectory() as name:
         setting = Setting(
             options.seconds,
             options.server_cpu,
-            options.generator_cpu,
+            options.generator_cpus,
             options.spin_us,
             options.nap_us,
             Path(name),

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from placement import master_with, server_on, stay_on
+from placement import add_cpus, master_with, server_on, stay_on
 from rig import (
     Worker,
     begin_window,
@@ -42,12 +42,10 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=100_000.0)
-    parser.add_argument("--server-cpu", type=int)
-    parser.add_argument("--generator-cpu", type=int)
+    add_cpus(parser)
     options = parser.parse_args()
     duration_s = options.minutes * 60
-    cpus = None if options.generator_cpu is None else [options.generator_cpu]
-    stay_on(cpus)
+    stay_on(options.generator_cpus)
     with tempfile.TemporaryDirectory() as name:
         server = server_on(options.server_cpu, Path(name))
         with ended(server), master_with("native") as (master, [worker]):
@@ -58,7 +56,7 @@ def main() -> None:
                 steps=[[options.rate, duration_s]],
                 duration_s=duration_s,
                 connections=64,
-                cpus=cpus,
+                cpus=options.generator_cpus,
             )
             window = prepare_window(master, plan, [worker.name])
             begin_window(master, plan, [worker.name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from rig import Master, NullServer, Worker, ended
 
 from harness.probes.placement import LOWEST_NICE
+
+
+def add_cpus(parser: argparse.ArgumentParser) -> None:
+    """The options that say which CPUs there are: an int or None, and a list of ints or None."""
+    parser.add_argument("--server-cpu", type=int)
+    parser.add_argument(
+        *("--generator-cpus", "--generator-cpu"),
+        type=lambda text: [int(part) for part in text.split(",")],
+        help="one for each worker in turn, such as 1,2",
+    )
 
 
 def stay_on(cpus: Sequence[int] | None) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from placement import master_with, server_on, stay_on
+from placement import add_cpus, master_with, server_on, stay_on
 from rig import Json, Window, ended, load, null_answer, pool_file, run_window
 
 WORKERS = ("first", "second")
@@ -93,11 +93,6 @@ def show(results: dict[tuple[str, int], list[Figures]]) -> None:
         print(f"  {mode}: {rps:.2f} × the requests a second, {per_cpu_s:.2f} × those per CPU-second")
 
 
-def cpu_list(text: str) -> list[int]:
-    """`1,2`"""
-    return [int(part) for part in text.split(",")]
-
-
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(
@@ -105,8 +100,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--server-cpu", type=int)
-    parser.add_argument("--generator-cpus", type=cpu_list, help="one for each worker in turn, such as 1,2")
+    add_cpus(parser)
     options = parser.parse_args()
     stay_on(options.generator_cpus)
     results: dict[tuple[str, int], list[Figures]] = {}

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from placement import master_with, server_on, stay_on
+from placement import add_cpus, master_with, server_on, stay_on
 from rig import BODY_BYTES, Json, Master, Worker, ended, load, null_answer, pool_file, run_window
 
 WRK_SCRIPT = """
@@ -119,7 +119,6 @@ class Bench:
 
     def worker(self, name: str, master: Master, worker: Worker, port: int, **changes: object) -> Figures:
         """A window of this worker. The CPU time is that of all its threads."""
-        cpu = self.options.generator_cpu
         plan: Json = load(
             port,
             # One piece of bytes, as wrk sends it.
@@ -127,7 +126,7 @@ class Bench:
             duration_s=float(self.options.seconds),
             connections=self.options.connections,
             check_every=1_000,
-            cpus=None if cpu is None else [cpu],
+            cpus=self.options.generator_cpus,
             **changes,
         )
         before_s = worker.cpu_s()
@@ -179,11 +178,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--server-cpu", type=int)
-    parser.add_argument("--generator-cpu", type=int)
+    add_cpus(parser)
     parser.add_argument("--fast-http-user", action="store_true")
     options = parser.parse_args()
-    stay_on(None if options.generator_cpu is None else [options.generator_cpu])
+    stay_on(options.generator_cpus)
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(options, Path(name))
         server = server_on(options.server_cpu, bench.folder)
