@@ -84,6 +84,17 @@ def test_windows_of_the_full_protocol_only_run_there() -> None:
     assert full.rounds == 5
 
 
+@pytest.mark.parametrize(
+    ("warmup", "longer_s"),
+    [(Warmup(min=3, max=20), 10.0), (Warmup(min=3, max=6), 6.0), (Warmup(min=15, max=20), 15.0)],
+)
+def test_a_warm_up_takes_the_seconds_that_its_test_needs_unless_capped(
+    warmup: Warmup, longer_s: float
+) -> None:
+    cold, warm = (make_plan([scenario(warmup=w)], TARGETS, PlanOptions(rounds=1)) for w in (None, warmup))
+    assert warm.estimated_s - cold.estimated_s == pytest.approx(longer_s * len(warm.trials))
+
+
 def test_a_budget_that_cannot_be_kept_is_told_with_what_it_takes() -> None:
     options = PlanOptions(budget_s=20)
     plan = make_plan([scenario()], TARGETS, options)

@@ -14,6 +14,12 @@ from harness.units import BYTES_PER_MIB, NS_PER_US
 _Where = tuple[str, str, str, str]
 """Scenario, window, target, check."""
 
+_BESIDE_FINDINGS = ("peak", "settled")
+"""Judgements of a closed window that do not make it invalid."""
+
+_AT_LEAST = ("offered rate", *_BESIDE_FINDINGS)
+"""Checks whose figure may not fall below its limit; the others' may not rise above it."""
+
 _LEAST = 0.01
 SHOWN_UNITS = {"ratio": (100.0, " %"), "ns": (1 / NS_PER_US, " µs"), "rps": (1.0, "/s"), "count": (1.0, "")}
 
@@ -85,7 +91,7 @@ def gather(trials: Sequence[Record]) -> Trust:
         case = trial["case"]
         target = f"{case['target']} (twin)" if case["twin"] else case["target"]
         for window in trial.get("windows") or []:
-            others = [window[name] for name in ("peak", "settled") if window.get(name)]
+            others = [window[name] for name in _BESIDE_FINDINGS if window.get(name)]
             for finding in [*window["findings"], *others]:
                 found.setdefault((case["scenario"], window["name"], target, finding["name"]), []).append(
                     finding
@@ -137,7 +143,7 @@ def _badness(name: str, finding: Mapping[str, Any]) -> tuple[int, float]:
     """A failed one is worse than others, and of these the one furthest towards its limit."""
     rank = {False: 2, True: 1, None: 0}[finding["ok"]]
     figure, limit = finding["figure"] or 0.0, finding["limit"] or 0.0
-    if name in ("offered rate", "peak"):
+    if name in _AT_LEAST:
         return rank, -figure
     return rank, figure / limit if limit else figure
 

@@ -107,10 +107,15 @@ def evaluate(trial: Trial, done: Sequence[Offered | Searched]) -> None:
     trial.record["windows"] = [
         d.record if isinstance(d, Searched) else window_record(trial, d, rows) for d in done
     ]
+    note_unsettled(trial)
+    note_pauses(trial, offered)
+
+
+def note_unsettled(trial: Trial) -> None:
+    """A note for each closed window in which the service was still warming up. The record's `windows` must be there."""
     for window in trial.record["windows"]:
         if (found := window.get("settled")) and found["ok"] is False:
             trial.note(f"{window['name']}: the service was still warming up, {found['text']}")
-    note_pauses(trial, offered)
 
 
 def memory_figures(rows: Sequence[Row], offered: Sequence[Offered]) -> JsonObject:

@@ -12,7 +12,7 @@ from harness.load.plan import LoadPlan
 from harness.load.supervise import LoadResult
 from harness.model import RateStep, Window
 from harness.probes.samples import Row
-from harness.trials.load import offer_closed
+from harness.trials.load import note_unsettled, offer_closed
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad
 from harness.units import NS_PER_S
@@ -121,3 +121,16 @@ def test_a_service_counts_messages_and_so_nothing_is_compared_with_other_request
     running: Any = SimpleNamespace(host="127.0.0.1", port=80, url="http://127.0.0.1:80")
     load = UnderLoad(look, running, generator, Path("pool"), 0, only_messages=only_messages)
     assert load.offer(WINDOW, 64, "peak").answered == answered
+
+
+def test_a_window_that_began_slowly_is_noted_and_no_other() -> None:
+    notes: list[str] = []
+    windows = [
+        {"name": "slow", "settled": {"ok": False, "text": "its first second had 43.0 % of the answers"}},
+        {"name": "calm", "settled": {"ok": True, "text": "well"}},
+        {"name": "short", "settled": {"ok": None, "text": "not judged"}},
+        {"name": "open", "settled": None},
+        {"name": "searched"},
+    ]
+    note_unsettled(cast(Trial, SimpleNamespace(record={"windows": windows}, note=notes.append)))
+    assert notes == ["slow: the service was still warming up, its first second had 43.0 % of the answers"]
