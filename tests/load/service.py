@@ -48,6 +48,10 @@ class Service:
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._stop.wait()
+        # What is just being accepted has a task, which fails, its socket left open, when the server is closed under it.
+        for listening in server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
         server.close()
         open_now = list(self.connections)
         for connection in open_now:
