@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import Counter
 from types import TracebackType
 from typing import Self
@@ -39,13 +38,6 @@ class Service:
     @property
     def total(self) -> int:
         return self.asked.total()
-
-    def total_once_read(self, sent: int, deadline_s: float = 60.0) -> int:
-        """The total as soon as it is no longer behind `sent`: what a worker gave up on may still wait here, unread."""
-        give_up = time.monotonic() + deadline_s
-        while self.total < sent and time.monotonic() < give_up:
-            time.sleep(0.01)
-        return self.total
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from load.kinds import PlanMaker
 from load.service import Service
+from load.waiting import eventually
 
 from harness.errors import LoadError
 from harness.load import supervise
@@ -23,15 +24,6 @@ from harness.load.result import read_reports
 from harness.load.supervise import LOCUST, Engine, LoadGenerator, Progress
 
 ROOT = Path(__file__).parents[2]
-
-
-def eventually(condition: Callable[[], bool], deadline_s: float = 60.0) -> bool:
-    deadline = time.monotonic() + deadline_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def ended(pids: Iterable[int]) -> bool:
