@@ -69,6 +69,7 @@ WITHIN_TRIALS: dict[str, int] = {
     "trial": 1,
     "stages": 2,
     "cold_start": 3,
+    "starts": 3,
     "memory": 3,
     "under_load": 3,
     "warmup": 4,

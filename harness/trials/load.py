@@ -14,6 +14,7 @@ from harness.stats import checks
 from harness.trials.capacity_window import Searched, search_capacity
 from harness.trials.pauses import note_pauses
 from harness.trials.stages import checked_service, conformance_after, info, memory_at_rest, stop
+from harness.trials.starts import further_starts
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad, under_load
 from harness.trials.warmup import warm_up
@@ -26,7 +27,9 @@ _AFTER_S = 2.0
 def measure_load(trial: Trial) -> None:
     """Fills the trial's record. Raises the errors that make the trial a failed one."""
     done: list[Offered | Searched] = []
+    further_ready_ns = further_starts(trial)
     with checked_service(trial) as running:
+        trial.record["start"]["further_ready_ns"] = further_ready_ns
         load = under_load(trial, running)
         warm_up(load)
         for window in trial.planned.case.scenario.windows:

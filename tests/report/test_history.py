@@ -13,6 +13,7 @@ import pytest
 from gate.made import CPU, METRICS, RULES, night, pairs
 from report.made import FOUR, Making, made_tools
 
+from harness import MEASUREMENT
 from harness.asked import NightAsked
 from harness.catalogue import find_scenario, find_target
 from harness.drivers.base import Artifact
@@ -120,8 +121,8 @@ def test_nights_of_the_guard_and_benches_share_no_file(tiny_run: RunFolder) -> N
     [
         ("driver", "docker", False),
         ("engine", "locust", False),
-        ("harness", {"version": "0.1.0", "measurement": 2}, False),
-        ("harness", {"version": "9.9.9", "measurement": 1}, True),
+        ("harness", {"version": "0.1.0", "measurement": MEASUREMENT + 1}, False),
+        ("harness", {"version": "9.9.9", "measurement": MEASUREMENT}, True),
         ("manifest", {"cpu_model": "another"}, False),
         ("manifest", {"cpus_online": [0]}, False),
         ("manifest", {"git_revision": "another"}, True),

@@ -198,6 +198,19 @@ def test_the_tables_of_a_wide_screen_need_no_scrolling(report: Path, watched: Ca
     assert not wider
 
 
+def test_on_a_phone_a_comparison_shows_its_verdicts_without_scrolling(
+    versus: Path, watched: Callable[..., Watched]
+) -> None:
+    page = watched(400).open(versus)
+    edges = page.evaluate(
+        "[...document.querySelectorAll('td.told')].map((cell) => cell.getBoundingClientRect().right)"
+    )
+    assert edges and max(edges) <= 400
+    assert page.evaluate(
+        "[...document.querySelectorAll('.scroll:has(.effects)')].every((s) => s.scrollWidth <= s.clientWidth)"
+    )
+
+
 def test_dark_and_light_differ_by_the_system_and_by_the_button(
     report: Path, watched: Callable[..., Watched]
 ) -> None:
