@@ -40,6 +40,7 @@ def test_a_smoke_bench_of_every_target_gives_figures_that_the_raw_files_bear_out
         assert trial["status"] != "failed", trial["reasons"]
         assert trial["conformance"]["after"]["differences"] == []
         assert trial["memory"]["idle"]["rss_median_bytes"] > 0
+        assert min(trial["start"]["further_ready_ns"]) > 0
         for window in trial["windows"]:
             check_window(Path(folder), window)
     outcome = read_json(harness.run_folder() / "outcome.json")
@@ -123,7 +124,7 @@ def test_without_cargo_and_docker_load_is_stock_and_every_output_says_so(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", ["target.log", "warmup", "windows/peak"])
+@pytest.mark.parametrize("moment", ["start-2.log", "target.log", "warmup", "windows/peak"])
 def test_an_interrupt_at_any_moment_leaves_nothing_and_keeps_what_is_done(
     start: Start, number: signal.Signals, moment: str
 ) -> None:
@@ -140,7 +141,7 @@ def test_an_interrupt_at_any_moment_leaves_nothing_and_keeps_what_is_done(
     assert read_json(harness.run_folder() / "outcome.json")["exit_code"] == 130
 
 
-@pytest.mark.parametrize("moment", ["target.log", "windows/peak"])
+@pytest.mark.parametrize("moment", ["start-2.log", "target.log", "windows/peak"])
 def test_a_kill_of_the_harness_ends_everything_it_started(start: Start, moment: str) -> None:
     harness = start(*QUICK, "--target", "go")
     harness.await_text("results in")
