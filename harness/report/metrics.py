@@ -83,7 +83,7 @@ def loaded_peak(trial: Record) -> Value:
 def time_to_ready(trial: Record) -> Value:
     """Median of all starts of the trial: that of the process that was loaded, and of those before it."""
     own = at("start", "ready_ns")(trial)
-    return None if own is None else float(median([own, *trial["start"].get("further_ready_ns", ())]))
+    return None if own is None else median([own, *trial["start"].get("further_ready_ns", ())])
 
 
 _OPEN = frozenset({"open"})
