@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -13,9 +14,11 @@ import pytest
 from rig import Harness, read_json
 
 from harness.catalogue import ROOT
+from harness.drivers.base import RunningTarget
 from harness.drivers.process import ProcessDriver
 from harness.drivers.toolchain import Missing, find
 from harness.kit.kit import Kit
+from harness.kit.messages import Message
 from harness.model import JsonObject, TargetSpec
 from harness.selftest.handicaps import TOGETHER, read_accounts
 from harness.selftest.target import side, write_target
@@ -96,10 +99,7 @@ class Seen:
 
 
 def test_handicaps_arrive_as_their_accounts_say(target: TargetSpec, tmp_path: Path) -> None:
-    driver = ProcessDriver(ROOT / ".build")
-    plain, slowed = (
-        _seen(driver, side(target, TOGETHER, head=head), tmp_path / str(head)) for head in (False, True)
-    )
+    plain, slowed = _seen_side_by_side(target, tmp_path)
     assert plain.accounts[-1]["burnt_ns"] == plain.accounts[-1]["waited_ns"] == 0
     assert plain.accounts[-1]["ballast_bytes"] == 0
     first, last = slowed.accounts[0], slowed.accounts[-1]
@@ -116,38 +116,68 @@ def test_handicaps_arrive_as_their_accounts_say(target: TargetSpec, tmp_path: Pa
     assert last["delayed"] == pytest.approx(0.02 * REQUESTS, abs=1)
 
 
-def _seen(driver: ProcessDriver, target: TargetSpec, folder: Path) -> Seen:
-    folder.mkdir()
+def _seen_side_by_side(target: TargetSpec, folder: Path) -> tuple[Seen, Seen]:
+    """The plain side and the slowed one, sent each request in turn: what else the machine does falls on both alike."""
+    driver = ProcessDriver(ROOT / ".build")
     kit = Kit.make()
+    with ExitStack() as stack:
+        sides = [
+            stack.enter_context(_started(driver, side(target, TOGETHER, head=head), kit, folder / name))
+            for name, head in (("plain", False), ("slowed", True))
+        ]
+        for number in range(REQUESTS):
+            for one in sides if number % 2 else reversed(sides):
+                one.post(kit.messages[0])
+        plain, slowed = (one.seen() for one in sides)
+    return plain, slowed
+
+
+@contextmanager
+def _started(driver: ProcessDriver, target: TargetSpec, kit: Kit, folder: Path) -> Iterator[_Side]:
+    folder.mkdir()
     kit.write_service_files(folder)
     log = folder / "target.log"
     settings = launch_settings(
         "none", {"AUTH_ALGORITHM": "none"}, folder, Placing(), run_id="selftest", case="c", log_path=log
     )
-    body = kit.messages[0].body.encode()
-    waits_s = []
     with driver.start(driver.prepare(target, lambda _: None), settings) as running:
-        process = psutil.Process(running.pid)
         connection = http.client.HTTPConnection(running.host, running.port, timeout=10)
-        for _ in range(REQUESTS):
-            began_s = time.perf_counter()
-            connection.request(
-                "POST", f"/v1/messages/{kit.messages[0].topic}", body, {"Content-Type": "application/json"}
-            )
-            connection.getresponse().read()
-            waits_s.append(time.perf_counter() - began_s)
+        yield _Side(running, connection, log)
         connection.close()
-        _await_account(log, waits_s)
-        used = process.cpu_times()
-        seen = Seen(
-            cpu_s=used.user + used.system,
-            ready_s=(running.ready_unix_ns - running.started_unix_ns) / 1e9,
-            rss_bytes=process.memory_info().rss,
-            waits_s=waits_s,
-            accounts=read_accounts(log),
-        )
         running.stop()
-    return seen
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two services, with the one connection to it."""
+
+    running: RunningTarget
+    connection: http.client.HTTPConnection
+    log: Path
+    waits_s: list[float] = field(default_factory=list)
+
+    def post(self, message: Message) -> None:
+        began_s = time.perf_counter()
+        self.connection.request(
+            "POST",
+            f"/v1/messages/{message.topic}",
+            message.body.encode(),
+            {"Content-Type": "application/json"},
+        )
+        self.connection.getresponse().read()
+        self.waits_s.append(time.perf_counter() - began_s)
+
+    def seen(self) -> Seen:
+        _await_account(self.log, self.waits_s)
+        process = psutil.Process(self.running.pid)
+        used = process.cpu_times()
+        return Seen(
+            cpu_s=used.user + used.system,
+            ready_s=(self.running.ready_unix_ns - self.running.started_unix_ns) / 1e9,
+            rss_bytes=process.memory_info().rss,
+            waits_s=self.waits_s,
+            accounts=read_accounts(self.log),
+        )
 
 
 def _await_account(log: Path, waits_s: list[float]) -> None:
