@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.affinity import pinned
 from harness.asked import Asked
 from harness.bench_setup import BenchOptions, Resumption, Tools
 from harness.building import prepare
@@ -98,7 +99,6 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
     _remove_leftovers(progress)
     asked = request.asked
     placement = read_placement(asked.profile)
-    _step_aside(placement)
     targets = request.targets
     if asked.url is None:
         chosen = choose_driver(asked.driver)
@@ -138,7 +138,6 @@ def run_gate_request(
     """A whole `harness gate`. Raises HarnessError for what prevents all of it."""
     _remove_leftovers(progress)
     placement = read_placement(profile)
-    _step_aside(placement)
     tools = _tools(choose_driver(driver_name), placement, "auto", progress)
     return run_gate(options, replace(tools, calibrate=None), progress)
 
@@ -239,11 +238,6 @@ def _boot_id() -> str | None:
         return None
 
 
-def _step_aside(placement: Placement) -> None:
-    """The harness itself keeps to its core, out of the way of what is measured."""
-    os.sched_setaffinity(0, placement.harness_cpus)
-
-
 def _calibrate(
     engine: EngineChoice, placement: Placement
 ) -> Callable[[LoadGenerator, Path, bool], JsonObject]:
@@ -256,10 +250,10 @@ def _calibrate(
 def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick: bool = False) -> JsonObject:
     """A calibration by itself, with a generator placed as a bench would place it. Raises HarnessError."""
     placement = read_placement(profile)
-    _step_aside(placement)
     engine = _engine(wanted, None, progress)
     progress.live("calibrating the load generator")
     with (
+        pinned(placement.harness_cpus),
         workspace(BUILDS, "calibration") as folder,
         engine.start(placement, folder / "load", None) as generator,
     ):

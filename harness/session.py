@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harness.affinity import pinned
 from harness.bench_setup import BenchOptions, Tools
 from harness.building import prepare
 from harness.drivers.base import Artifact
@@ -68,7 +69,8 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
             f"{counted(len(plan.trials), 'trial')} in {counted(plan.rounds, 'round')}, "
             f"about {duration_text(plan.estimated_s)}; results in {_shown(run.path)}"
         )
-        interrupted = _measure_all(options, tools, plan, artifacts, kit, sitting, progress)
+        with pinned(tools.placement.harness_cpus):
+            interrupted = _measure_all(options, tools, plan, artifacts, kit, sitting, progress)
     return _outcome(options, run, plan, sitting.document["skipped"], interrupted=interrupted)
 
 

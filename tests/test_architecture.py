@@ -11,6 +11,7 @@ HARNESS = ROOT / "harness"
 LAYERS: dict[str, int] = {
     "units": 0,
     "errors": 0,
+    "affinity": 0,
     "priority": 0,
     "promised": 0,
     "deadline": 1,

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.affinity import pinned
 from harness.asked import NightAsked
 from harness.bench_setup import Tools
 from harness.building import prepare
@@ -146,7 +147,7 @@ def _measure(
     """All rounds that are still to be measured, to their end or an interrupt. Raises HarnessError."""
     tools, journal = built.tools, Journal.of(run)
     keeper = GeneratorKeeper(lambda: tools.generator(run.path / "load"))
-    with workspace(options.workspace, "gate") as folder:
+    with pinned(tools.placement.harness_cpus), workspace(options.workspace, "gate") as folder:
         bench = Bench(
             run_id=run.run_id,
             driver=tools.driver,
@@ -199,7 +200,8 @@ def _probe(options: GateOptions, tools: Tools, progress: Progress) -> Noise:
     placement = tools.placement
     progress.live("listening to how noisy the machine is")
     cpus = sorted({*placement.target_cpus, *placement.generator_cpus})
-    noise = measure_noise(cpus, placement.target_cpus[0], options.probe_s)
+    with pinned(placement.harness_cpus):
+        noise = measure_noise(cpus, placement.target_cpus[0], options.probe_s)
     progress.line(f"noise: {noise_text(to_json(noise))}")
     return noise
 

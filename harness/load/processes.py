@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from harness.affinity import pinned
 from harness.errors import LoadError
 from harness.priority import set_nice
 
@@ -38,7 +39,7 @@ class Child:
         self.name = name
         self.log = log
         try:
-            with log.open("ab") as sink, _pinned(cpus):
+            with log.open("ab") as sink, pinned(cpus):
                 self._process = subprocess.Popen(
                     argv,
                     stdin=subprocess.PIPE,
@@ -127,20 +128,6 @@ def await_end(children: Iterable[Child], timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     for child in children:
         child.wait(deadline - time.monotonic())
-
-
-@contextlib.contextmanager
-def _pinned(cpus: Sequence[int] | None) -> Iterator[None]:
-    """What this thread starts meanwhile runs on these cores from its first instruction on."""
-    if not cpus:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cpus)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _signal_name(number: int) -> str:
