@@ -132,7 +132,11 @@ def _plan(bout: Bout, port: int, pool: Path, placement: Placement) -> LoadPlan:
         steps=((_RATE_RPS, bout.seconds),) if bout.mode == "open" else (),
         seed=_SEED,
         cpus=placement.generator_cpus or None,
-        **asdict(wakefulness(bout.mode, own_core=placement.sharing == "none")),
+        **asdict(
+            wakefulness(
+                bout.mode, own_core=placement.sharing == "none", beside_target=placement.loads_target_cpus
+            )
+        ),
     )
 
 

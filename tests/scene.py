@@ -137,7 +137,7 @@ class Scene:
             "timeout_ms": 3_000,
             "drain_ms": 3_000,
             "cpus": self.cpus[:1],
-            **asdict(wakefulness("open", own_core=False)),
+            **asdict(wakefulness("open", own_core=False, beside_target=False)),
             **changes,
         }
         return LoadPlan(

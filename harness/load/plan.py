@@ -34,13 +34,14 @@ class Wakefulness:
     nap_us: int
 
 
-def wakefulness(mode: Mode, *, own_core: bool) -> Wakefulness:
+def wakefulness(mode: Mode, *, own_core: bool, beside_target: bool) -> Wakefulness:
     """The most exact way to wait that the core allows (docs/decisions/0004-how-the-generator-waits.md).
 
-    A closed load sends when an answer comes, so it just sleeps. An open one on a core of its own never does; on
-    one that it shares, spinning would use up its turn and make it wait for the others', so it takes short naps.
+    A closed load sends when an answer comes, so it just sleeps. An open one on a core of its own never does; on one
+    that it shares with the harness, spinning would use up its turn and make it wait for the others', so it takes
+    short naps. On a cpu of the target's each end of a nap would interrupt what is measured, so there it sleeps.
     """
-    if mode == "closed":
+    if mode == "closed" or beside_target:
         return Wakefulness(spin_us=0, nap_us=0)
     if own_core:
         return Wakefulness(spin_us=ALWAYS_US, nap_us=0)

@@ -57,6 +57,11 @@ class Placement:
     memory_limit_bytes: int | None
     notes: tuple[str, ...]
 
+    @property
+    def loads_target_cpus(self) -> bool:
+        """Whether the load is made on cpus of the target's; another thread of the same core is another cpu."""
+        return not set(self.target_cpus).isdisjoint(self.generator_cpus)
+
 
 def place(
     topology: Topology,

@@ -101,7 +101,11 @@ class UnderLoad:
             marker=self.marker,
             threads=threads or self._threads(window, connections, closed=mode == "closed"),
             cpus=placement.generator_cpus or None,
-            **asdict(wakefulness(mode, own_core=placement.sharing == "none")),
+            **asdict(
+                wakefulness(
+                    mode, own_core=placement.sharing == "none", beside_target=placement.loads_target_cpus
+                )
+            ),
         )
 
     def _threads(self, window: Window, connections: int, *, closed: bool) -> int:

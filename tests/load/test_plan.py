@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.errors import LoadError
-from harness.load.plan import LoadPlan, Share
+from harness.load.plan import LoadPlan, Share, Wakefulness, wakefulness
 
 CLOSED: dict[str, Any] = {
     "run": "w",
@@ -67,3 +67,13 @@ def test_a_message_of_another_kind_is_refused(change: dict[str, Any]) -> None:
     message = {**LoadPlan(**CLOSED).to_message(Share(0, 1)), **change}
     with pytest.raises(LoadError):
         LoadPlan.from_message(message)
+
+
+def test_only_a_generator_away_from_the_target_stays_awake_for_an_open_load() -> None:
+    asleep = Wakefulness(spin_us=0, nap_us=0)
+    assert wakefulness("open", own_core=False, beside_target=True) == asleep
+    assert wakefulness("closed", own_core=True, beside_target=False) == asleep
+    naps = wakefulness("open", own_core=False, beside_target=False)
+    always = wakefulness("open", own_core=True, beside_target=False)
+    assert 0 < naps.spin_us < always.spin_us
+    assert naps.nap_us > 0

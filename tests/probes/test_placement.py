@@ -75,11 +75,13 @@ def test_threads_of_one_core_are_not_two_cores() -> None:
     placement = place(threaded(1))
     assert (placement.target_cpus, placement.generator_cpus) == ((1,), (0,))
     assert placement.sharing == "direction only"
+    assert not placement.loads_target_cpus
 
 
 def test_one_core_is_shared_by_all() -> None:
     placement = place(plain(1))
     assert placement.target_cpus == placement.generator_cpus == placement.harness_cpus == (0,)
+    assert placement.loads_target_cpus
 
 
 def test_the_target_stays_on_one_node_when_one_is_enough() -> None:
@@ -136,7 +138,9 @@ def test_smaller_is_fine_when_told_so() -> None:
 
 @pytest.mark.parametrize(("cores", "expected"), [(1, (1, 0, 1)), (2, (1, 0, 1)), (4, (3, 0, 1))])
 def test_auto_with_the_load_from_elsewhere(cores: int, expected: tuple[int, int, int]) -> None:
-    assert parties(place(plain(cores), generators_elsewhere=True)) == expected
+    placement = place(plain(cores), generators_elsewhere=True)
+    assert parties(placement) == expected
+    assert not placement.loads_target_cpus
 
 
 def test_no_cores() -> None:
