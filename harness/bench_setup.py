@@ -38,6 +38,15 @@ class BenchOptions:
     argv: Sequence[str] = field(default_factory=tuple)
     resumption: Resumption | None = None
 
+    @property
+    def repeats_budget_s(self) -> float | None:
+        """For the whole run, where trials that are not valid are measured once more only as far as it has room.
+
+        Not with `--until-tight`, which adds rounds by the budget, nor where a user asks for the repeats themselves.
+        """
+        retry = self.resumption is not None and self.resumption.retry
+        return None if self.plan.until_tight or retry else self.plan.budget_s
+
 
 @dataclass(frozen=True)
 class Tools:

@@ -20,13 +20,15 @@ _SHORTEST_WINDOW_S = 3.0
 _QUICK_SCALE = 0.4
 _QUICK_WARMUP_S = 6.0
 _START_S = {"cold-start": 4.0}
+_KEPT_FOR_REPEATS = 0.15
+"""Of a budget: the generator's calibration, and trials that are not valid and so measured once more."""
 _FIRST_SEARCH_PROBES = 6
 _LATER_SEARCH_PROBES = 3
 
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """What the user asked for. `budget_s` lets the plan choose rounds and window lengths itself.
+    """What the user asked for. `budget_s` lets the plan choose rounds and window lengths itself, with room for repeats.
 
     `until_tight`: rounds are added until intervals are narrow; `budget_s` then says when to leave off.
     """
@@ -77,10 +79,11 @@ def make_plan(scenarios: Sequence[Scenario], targets: Sequence[TargetSpec], opti
         whole = _arrange(scenarios, targets, rounds, 1.0, options, twin=twin)
         if options.budget_s is None or whole.estimated_s <= options.budget_s:
             return whole
+    planned_s = options.budget_s * (1.0 if options.until_tight else 1 - _KEPT_FOR_REPEATS)
     plan = _arrange(scenarios, targets, options.rounds or 1, 0.1, options, twin=False)
     for count, scale in _candidates(options.rounds):
         candidate = _arrange(scenarios, targets, count, scale, options, twin=options.twin and count > 1)
-        if candidate.estimated_s <= options.budget_s:
+        if candidate.estimated_s <= planned_s:
             return candidate
     return plan
 

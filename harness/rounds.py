@@ -56,10 +56,15 @@ def run_rounds(
     keeper: GeneratorKeeper,
     progress: Progress,
     first: int = 1,
-) -> None:
-    """Each round's trials in their order; one that is not valid once more at the end of its round."""
+    budget_s: float | None = None,
+) -> list[PlannedTrial]:
+    """Each round's trials in their order; one that is not valid once more at the end of its round.
+
+    budget_s: for the whole run; a repeat for which what is still planned leaves no room is left out, and returned.
+    """
     began_s = time.monotonic()
-    measured_s = done_s = 0.0
+    measured_s = tried_s = done_s = 0.0
+    left_out: list[PlannedTrial] = []
     passed_s = sum(t.estimated_s for t in plan.trials if t.round < first)
     done = sum(t.round < first for t in plan.trials)
     for number in range(first, plan.rounds + 1):
@@ -76,6 +81,10 @@ def run_rounds(
                 queue.append(repeat(trial, len(queue)))
                 continue
             ahead_s = max(0.0, plan.estimated_s - passed_s + trial.estimated_s)
+            pace = done_s / tried_s if tried_s else 1.0
+            if not is_first and budget_s is not None and sitting.used_s + ahead_s * pace > budget_s:
+                left_out.append(trial)
+                continue
             left_s = ahead_s * (done_s / measured_s if measured_s else 1.0)
             which = f"trial {done} of {len(plan.trials)}" if attempt == 1 else "once more"
             head = f"round {number} of {plan.rounds}, {which}, about {duration_text(left_s)} left: {trial.case.id}"
@@ -94,7 +103,9 @@ def run_rounds(
                 if sitting.attempts.due(trial):
                     queue.append(repeat(trial, len(queue)))
             measured_s += trial.estimated_s if attempt == 1 else 0.0
+            tried_s += trial.estimated_s
             done_s = time.monotonic() - began_s
+    return left_out
 
 
 def _noted_trial(

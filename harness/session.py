@@ -22,8 +22,8 @@ from harness.errors import (
 )
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
-from harness.model import JsonObject, TargetSpec
-from harness.plan import Plan, budget_note, make_plan, with_another_round
+from harness.model import JsonObject, PlannedTrial, TargetSpec
+from harness.plan import Plan, PlanOptions, budget_note, make_plan, with_another_round
 from harness.progress import Progress
 from harness.rounds import GeneratorKeeper, run_rounds
 from harness.run_document import begin_document, order_of
@@ -115,7 +115,8 @@ def _measure_all(
             if tools.calibrate is not None and not sitting.is_calibrated:
                 progress.live("calibrating the load generator")
                 sitting.calibrated(_calibration(tools.calibrate, keeper, folder, options))
-            run_rounds(bench, plan, sitting, keeper, progress)
+            left_out = run_rounds(bench, plan, sitting, keeper, progress, budget_s=options.repeats_budget_s)
+            _note_left_out(document, left_out, options.plan)
             while options.plan.until_tight and _another_round(options, plan, sitting):
                 plan = _with_another_round(options, plan, artifacts)
                 document |= order_of(plan)
@@ -157,6 +158,19 @@ def _calibration(
     except LoadError as error:
         keeper.discard()
         return {"schema": 1, "bouts": [], "missing_because": str(error)}
+
+
+def _note_left_out(document: JsonObject, left_out: Sequence[PlannedTrial], asked: PlanOptions) -> None:
+    """In place of what an earlier sitting may have noted of the same: those trials may be valid by now."""
+    earlier = document.pop("left_out", None)
+    document["notes"] = [note for note in document["notes"] if note != earlier]
+    if left_out and asked.budget_s is not None:
+        which = ", ".join(f"{t.case.id} in round {t.round}" for t in left_out)
+        document["left_out"] = (
+            f"not valid, and not measured once more, as that would not have fitted the budget of "
+            f"{duration_text(asked.budget_s)}: {which}"
+        )
+        document["notes"].append(document["left_out"])
 
 
 def _with_another_round(options: BenchOptions, plan: Plan, artifacts: Mapping[str, Artifact]) -> Plan:

@@ -87,7 +87,7 @@ def test_a_bench_builds_on_all_cores_and_measures_from_its_own(
     tmp_path: Path, tools: Any, target: TargetSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured_from: list[set[int]] = []
-    monkeypatch.setattr("harness.session.run_rounds", noted(measured_from, None))
+    monkeypatch.setattr("harness.session.run_rounds", noted(measured_from, []))
     run_bench(
         BenchOptions(
             [find_scenario("smoke")], [target], True, PlanOptions(quick=True), tmp_path, tmp_path, Asked()

@@ -109,7 +109,7 @@ def test_a_budget_that_cannot_be_kept_is_told_with_what_it_takes() -> None:
 @pytest.mark.parametrize("budget_s", [100, 200, 400, 900, 2000])
 def test_a_budget_is_kept_and_more_time_is_used_for_more(budget_s: float) -> None:
     plan = make_plan([scenario()], TARGETS, PlanOptions(budget_s=budget_s))
-    assert plan.estimated_s <= budget_s
+    assert plan.estimated_s <= 0.85 * budget_s or plan.rounds == 1
     richer = make_plan([scenario()], TARGETS, PlanOptions(budget_s=2 * budget_s))
     assert (richer.rounds, richer.scale) >= (plan.rounds, plan.scale) or richer.rounds > plan.rounds
 

@@ -86,7 +86,7 @@ def test_a_core_is_taken_away_where_it_can_tell_something(
 def test_a_native_worker_has_as_many_threads_as_are_of_use(
     engine: str, cores: int, window: Window, connections: int, threads: int
 ) -> None:
-    placement = SimpleNamespace(generator_cpus=tuple(range(cores)), sharing="none")
+    placement = SimpleNamespace(generator_cpus=tuple(range(cores)), sharing="none", loads_target_cpus=False)
     bench: Any = SimpleNamespace(engine=engine, seed=1, run_id="r", placement=placement)
     case = SimpleNamespace(id="c", scenario=SimpleNamespace(timeout=10.0))
     trial = cast(Trial, SimpleNamespace(bench=bench, planned=SimpleNamespace(case=case, round=1)))
@@ -105,7 +105,7 @@ def test_a_service_counts_messages_and_so_nothing_is_compared_with_other_request
     monkeypatch.setattr(
         "harness.trials.under_load.info", lambda url: {"messages_answered": next(counts)}, raising=True
     )
-    placement = SimpleNamespace(generator_cpus=(0,), sharing="none")
+    placement = SimpleNamespace(generator_cpus=(0,), sharing="none", loads_target_cpus=False)
     bench: Any = SimpleNamespace(engine="native", seed=1, run_id="r", placement=placement)
     case = SimpleNamespace(id="c", scenario=SimpleNamespace(timeout=10.0))
     look: Any = SimpleNamespace(
