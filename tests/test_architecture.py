@@ -75,6 +75,7 @@ WITHIN_TRIALS: dict[str, int] = {
     "under_load": 3,
     "warmup": 4,
     "window_record": 4,
+    "undisturbed": 4,
     "pauses": 4,
     "capacity_window": 5,
     "load": 6,

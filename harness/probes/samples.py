@@ -58,6 +58,11 @@ class Row:
     sampler_cpu_ns: int | None = None
     cores: Mapping[int, CoreTime] = field(default_factory=dict)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether both blocks were read."""
+        return self.sampler_cpu_ns is not None
+
 
 _COLUMNS = tuple(f.name for f in fields(Row) if f.name != "cores")
 _values = attrgetter(*_COLUMNS)

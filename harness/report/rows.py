@@ -11,6 +11,7 @@ from harness.report.metrics import Metric, Record, why_missing
 from harness.report.model import Column, Figure, Row
 from harness.stats.interval import estimate
 from harness.stats.quantile import median
+from harness.units import counted
 
 _FIGURE = re.compile(r"\d[\d,.]*")
 
@@ -163,10 +164,21 @@ def _notes(chosen: CaseTrials, shown: Sequence[Record]) -> tuple[str, ...]:
             if peak is not None and peak["ok"] is not True:
                 notes.append(f"{window['name']}: generator-bound, the target could do more; not ranked")
         notes += trial.get("notes") or []
+    notes += _disturbed(shown)
     lost = len(chosen.trials) - len(chosen.valid)
     if chosen.is_valid and lost:
         notes.append(f"{lost} of {len(chosen.trials)} trials not valid and left out")
     return tuple(dict.fromkeys(notes))
+
+
+def _disturbed(shown: Sequence[Record]) -> list[str]:
+    count = sum(len(w.get("disturbed") or ()) for trial in shown for w in trial.get("windows") or ())
+    they = "it" if count == 1 else "them"
+    return (
+        [f"{counted(count, 'window')} offered again, as the hypervisor had taken a core from {they}"]
+        if count
+        else []
+    )
 
 
 def _facts(trials: Sequence[Record], target: Mapping[str, Any]) -> dict[str, str]:

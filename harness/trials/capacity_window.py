@@ -12,6 +12,7 @@ from harness.model import JsonObject, Window
 from harness.stats.checks import Finding
 from harness.trials.capacity import Found, Limit, Probe, Search, Try, next_step
 from harness.trials.under_load import Offered, UnderLoad
+from harness.trials.undisturbed import offer_undisturbed
 from harness.trials.window_record import window_record
 from harness.units import NS_PER_S
 
@@ -53,7 +54,8 @@ def search_capacity(load: UnderLoad, window: Window, peak_rps: float) -> Searche
     probes: list[Probe] = []
     while isinstance(step := next_step(search, probes), Try):
         name = f"{window.name}/{len(probes) + 1:02d}"
-        offered.append(load.offer(_window_at(window, step.rate_rps), window.connections[0], name))
+        probe = _window_at(window, step.rate_rps)
+        offered.append(offer_undisturbed(load, probe, window.connections[0], name))
         records.append(window_record(trial, offered[-1], trial.rows(offered[-1].end_unix_ns)))
         probes.append(_read(step.rate_rps, records[-1], offered[-1].folder, limit))
     if step.capacity_rps is not None and step.is_bounded:
@@ -116,6 +118,7 @@ def _record(
         "bound": found.bound,
         "p99_limit_ns": search.limit.p99_ns,
         "earlier_capacity_rps": known_rps,
+        "disturbed": [try_ for record in records for try_ in record["disturbed"]],
         "probes": [
             {
                 "rate_rps": probe.rate_rps,

@@ -17,6 +17,7 @@ from harness.trials.stages import checked_service, conformance_after, info, memo
 from harness.trials.starts import further_starts
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad, under_load
+from harness.trials.undisturbed import offer_undisturbed, used_by
 from harness.trials.warmup import warm_up
 from harness.trials.window_record import window_record
 from harness.units import NS_PER_S
@@ -62,8 +63,9 @@ def _measure_window(
             return []
         window = window.model_copy(update={"rate_rps": window.capacity_share * capacity_rps})
     several = len(window.connections) > 1
+    offer = offer_closed if window.mode == "closed" else offer_undisturbed
     return [
-        offer_closed(load, window, n, name) if window.mode == "closed" else load.offer(window, n, name)
+        offer(load, window, n, name)
         for n in window.connections
         for name in (f"{window.name}-{n}" if several else window.name,)
     ]
@@ -74,7 +76,7 @@ def offer_closed(load: UnderLoad, window: Window, connections: int, name: str) -
 
     If that changes little, something else than the generator was the limit. Raises LoadError.
     """
-    offered = load.offer(window, connections, name)
+    offered = offer_undisturbed(load, window, connections, name)
     if offered.plan.threads < 2 or _target_is_the_limit(load.trial, offered):
         return offered
     fewer = load.offer(window, connections, f"{name}-a-core-less", threads=offered.plan.threads - 1)
@@ -82,9 +84,9 @@ def offer_closed(load: UnderLoad, window: Window, connections: int, name: str) -
 
 
 def _target_is_the_limit(trial: Trial, offered: Offered) -> bool:
-    used = figures.span(trial.rows(offered.end_unix_ns), offered.result.start_unix_ns, offered.end_unix_ns)
+    used = used_by(trial, offered)
     budget_ns = offered.plan.duration_s * NS_PER_S * trial.budget_cores
-    return checks.peak_is_the_targets(None if used is None else used.cpu_ns, budget_ns).ok is True
+    return checks.peak_is_the_targets(used.cpu_ns if used else None, budget_ns).ok is True
 
 
 def _peak_rps(before: Sequence[Offered | Searched]) -> float:

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from harness.conformance import Due
@@ -128,15 +129,20 @@ class Trial:
         """Something that a reader of the figures has to know, though it does not spoil them."""
         self.record.setdefault("notes", []).append(text)
 
+    def mark(self, name: str) -> None:
+        """The sampler takes a whole row now, with that name: counters are known up to here."""
+        if self.sampler is not None:
+            self.sampler.mark(name)
+
     def rows(self, until_unix_ns: int = 0) -> Sequence[Row]:
-        """What was sampled, up to that instant at least, unless the sampler lags far behind.
+        """What was sampled, up to a whole row at or after that instant, unless the sampler lags far behind.
 
         Nothing where the target's processes cannot be seen.
         """
         if self.sampler is None:
             return ()
         deadline_s = time.monotonic() + _ROWS_DEADLINE_S
-        while not (rows := self.sampler.rows()) or rows[-1].unix_ns < until_unix_ns:
+        while not _reaches(rows := self.sampler.rows(), until_unix_ns):
             if time.monotonic() > deadline_s:
                 break
             time.sleep(_LOOK_ROUND_S)
@@ -145,6 +151,12 @@ class Trial:
     @property
     def artifact(self) -> Artifact:
         return self.bench.artifacts[self.planned.case.target.id]
+
+
+def _reaches(rows: Sequence[Row], until_unix_ns: int) -> bool:
+    """Whether a row at or after the instant has all figures: others come ten times a second, these at marks."""
+    later = takewhile(lambda r: r.unix_ns >= until_unix_ns, reversed(rows))
+    return any(r.is_whole for r in later)
 
 
 Measure = Callable[[Trial], None]

@@ -31,7 +31,8 @@ class Offered:
 
     `answered`: how many answers the service itself counted meanwhile, None where it does not count. `link`: what went
     over the network interface, None where none took part. `a_core_less`: the same closed window with a core less
-    for the generator, where it was in doubt whose limit the throughput is.
+    for the generator, where it was in doubt whose limit the throughput is. `disturbed`: the tries before this one, from
+    each of which the hypervisor took a core.
     """
 
     window: Window
@@ -43,6 +44,7 @@ class Offered:
     end_unix_ns: int
     link: LinkUse | None = None
     a_core_less: Offered | None = None
+    disturbed: tuple[Offered, ...] = ()
 
     @property
     def second_core_gain_ratio(self) -> float | None:
@@ -141,6 +143,7 @@ class UnderLoad:
         end_unix_ns = result.start_unix_ns + round(plan.duration_s * NS_PER_S)
         link = meter.use() if meter else None
         after = self.answered()
+        self.trial.mark(f"{folder_name} ended")
         answered = after - before if before is not None and after is not None else None
         return Offered(window, connections, plan, result, folder, answered, end_unix_ns, link)
 

@@ -10,6 +10,7 @@ from harness.load.plan import LoadPlan
 from harness.load.result import Measure, Recording, read_reports, write_latency_log, write_seconds
 from harness.model import JsonObject
 from harness.probes.samples import Row
+from harness.stats import checks
 from harness.store import write_json
 from harness.traffic import ACCEPTED
 from harness.trials.trial import Trial
@@ -20,6 +21,7 @@ from harness.validity import WindowFacts, findings, peak, settled
 def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonObject:
     """All figures of a window; histograms and per-second rows go to files of their own. Raises StoreError."""
     records = _keep_raw(offered)
+    disturbed = [_disturbed(trial, o, rows) for o in offered.disturbed]
     if offered.a_core_less is not None:
         _keep_raw(offered.a_core_less)
     plan = offered.plan
@@ -49,7 +51,7 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
     return {
         "name": offered.window.name,
         "mode": "closed" if offered.plan.mode == "closed" else offered.window.mode,
-        "folder": str(offered.folder.relative_to(trial.folder)),
+        "folder": _folder(trial, offered),
         "connections": offered.connections,
         "intended_rps": _mean_rate(plan),
         "capacity_share": offered.window.capacity_share,
@@ -67,7 +69,26 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
         "findings": findings(facts),
         "peak": peak(facts),
         "settled": settled(facts),
+        "disturbed": disturbed,
     }
+
+
+def _disturbed(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonObject:
+    """A try that does not count: where its files lie, what it would have shown, and why it was made again."""
+    records = _keep_raw(offered)
+    used = figures.span(rows, offered.result.start_unix_ns, offered.end_unix_ns)
+    duration_s = offered.plan.duration_s
+    return {
+        "folder": _folder(trial, offered),
+        "start_unix_ns": offered.result.start_unix_ns,
+        "end_unix_ns": offered.end_unix_ns,
+        "throughput_rps": figures.throughput_rps(completed_in_time(records, duration_s), duration_s),
+        "invalid_because": [checks.steal(used.steal_ratio if used else None).text],
+    }
+
+
+def _folder(trial: Trial, offered: Offered) -> str:
+    return str(offered.folder.relative_to(trial.folder))
 
 
 def completed_in_time(records: Recording, duration_s: float) -> int:

@@ -58,6 +58,10 @@ def check_window(folder: Path, window: dict[str, Any]) -> None:
     assert window["throughput_rps"] == pytest.approx(in_time / window["duration_s"])
     assert window["cpu"]["cpu_ns_per_request"] == pytest.approx(window["cpu"]["cpu_ns"] / in_time, abs=1)
     assert window["requests"]["answered_by_target"] >= window["requests"]["completed"]
+    stolen = next(f for f in window["findings"] if f["name"] == "steal")
+    assert stolen["figure"] is not None
+    for disturbed in window["disturbed"]:
+        assert (folder / disturbed["folder"] / "latency.hlog").is_file()
     headline = window["headline"]
     texts = [
         text

@@ -167,6 +167,16 @@ def test_a_generator_bound_peak_is_at_least_and_not_ranked(loaded: Loaded) -> No
     assert not [c for c in scenario(summary).comparisons if c.column == PEAK]
 
 
+@pytest.mark.parametrize(("tries", "told"), [(1, "1 window offered again"), (2, "2 windows offered again")])
+def test_windows_that_were_disturbed_are_told_of(loaded: Loaded, tries: int, told: str) -> None:
+    run, trials = loaded
+    for trial in trials_of(trials, "rust-axum")[:tries]:
+        next(w for w in trial["windows"] if w["name"] == "peak")["disturbed"] = [{"folder": "windows/peak"}]
+    summary = summarise(run, trials, "x")
+    assert any(told in note for note in row(summary, "rust-axum").notes)
+    assert not any("offered again" in note for note in row(summary, "go").notes)
+
+
 def test_beside_a_lower_bound_nothing_is_best(loaded: Loaded) -> None:
     """What is at least so much may be more than the best that is known."""
     run, trials = loaded

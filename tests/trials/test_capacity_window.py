@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +14,8 @@ from harness.load.plan import LoadPlan
 from harness.load.recorder import Recorder
 from harness.load.supervise import LoadResult
 from harness.model import Window
+from harness.probes.procfs import CoreTime
+from harness.probes.samples import Row
 from harness.trials.capacity_window import search_capacity
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad
@@ -76,6 +79,30 @@ class SimulatedLoad:
         )
 
 
+class StolenLoad(SimulatedLoad):
+    """From the tries of these numbers, counted from 1, the hypervisor took a tenth of a core."""
+
+    def __init__(self, folder: Path, stolen: set[int]) -> None:
+        super().__init__(folder, 2_000, {})
+        self.trial.rows = self.rows  # type: ignore[method-assign]
+        self.stolen = stolen
+
+    def offer(self, window: Window, connections: int, folder_name: str) -> Offered:
+        """Each try a minute after the one before."""
+        offered = super().offer(window, connections, folder_name)
+        later_ns = 60 * len(self.lengths_s) * NS_PER_S
+        result = replace(offered.result, start_unix_ns=START + later_ns)
+        return replace(offered, result=result, end_unix_ns=offered.end_unix_ns + later_ns)
+
+    def rows(self, until_unix_ns: int = 0) -> list[Row]:
+        stolen_ns, rows = 0, []
+        for second in range(60 * (len(self.lengths_s) + 1)):
+            times = {0: CoreTime(0, stolen_ns)}
+            rows.append(Row(monotonic_ns=second, unix_ns=START + second * NS_PER_S, cores=times))
+            stolen_ns += NS_PER_S // 10 if second // 60 in self.stolen else 0
+        return rows
+
+
 def search(load: SimulatedLoad, peak_rps: float) -> dict[str, Any]:
     return search_capacity(cast(UnderLoad, load), WINDOW, peak_rps).record
 
@@ -126,6 +153,28 @@ def test_what_has_no_bound_above_is_no_place_for_a_later_trial_to_begin(tmp_path
     capacities: dict[tuple[str, str, str], float] = {}
     search(SimulatedLoad(tmp_path / "1", 2_000, capacities, 7 * NS_PER_MS), 2_400)
     assert not capacities
+
+
+def test_a_probe_that_was_disturbed_is_made_again_and_counts_for_nothing(tmp_path: Path) -> None:
+    record = search(StolenLoad(tmp_path, {2, 3}), 3_000)
+    assert record["bound"] == "exact"
+    assert all(not p["invalid_because"] for p in record["probes"])
+    assert record["probes"][1]["folder"] == "windows/capacity/02-try-3"
+    assert [t["folder"] for t in record["disturbed"]] == ["windows/capacity/02", "windows/capacity/02-try-2"]
+    for try_ in record["disturbed"]:
+        assert try_["invalid_because"] == [
+            "10.00 % of a core's time was stolen by the hypervisor (at most 1 %)"
+        ]
+        assert try_["throughput_rps"] == pytest.approx(record["probes"][1]["rate_rps"], rel=0.02)
+        assert (tmp_path / try_["folder"] / "latency.hlog").is_file()
+
+
+def test_a_probe_that_is_disturbed_each_time_is_not_judged(tmp_path: Path) -> None:
+    record = search(StolenLoad(tmp_path, {1, 2, 3}), 3_000)
+    first = record["probes"][0]
+    assert first["holds"] is None
+    assert "stolen" in first["invalid_because"][0]
+    assert record["probes"][1]["rate_rps"] == first["rate_rps"]
 
 
 def test_probes_at_low_rates_last_long_enough_for_a_p99(tmp_path: Path) -> None:

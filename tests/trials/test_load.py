@@ -11,10 +11,12 @@ import pytest
 from harness.load.plan import LoadPlan
 from harness.load.supervise import LoadResult
 from harness.model import RateStep, Window
+from harness.probes.procfs import CoreTime
 from harness.probes.samples import Row
 from harness.trials.load import note_unsettled, offer_closed
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad
+from harness.trials.undisturbed import offer_undisturbed
 from harness.units import NS_PER_S
 
 START = 1_700_000_000 * NS_PER_S
@@ -59,6 +61,48 @@ def test_a_core_is_taken_away_where_it_can_tell_something(
     assert load.names == names
     assert offered.plan.threads == threads
     assert offered.second_core_gain_ratio == (None if gain_ratio is None else pytest.approx(gain_ratio))
+
+
+class StolenLoad(SimulatedLoad):
+    """Of each window, in the order in which it is offered, this share of the core was the hypervisor's."""
+
+    def __init__(self, stolen: list[float | None]) -> None:
+        super().__init__(0.95, 1, {1: 1_000.0})
+        self.stolen = stolen
+        self.trial = cast(Trial, SimpleNamespace(rows=self.rows, budget_cores=1))
+
+    def rows(self, until_unix_ns: int) -> list[Row]:
+        ratio = self.stolen[len(self.names) - 1]
+        return [
+            Row(
+                monotonic_ns=n,
+                unix_ns=START + n * NS_PER_S,
+                cpu_ns=n * NS_PER_S,
+                cores={} if ratio is None else {0: CoreTime(0, round(n * ratio * NS_PER_S))},
+            )
+            for n in range(8)
+        ]
+
+
+@pytest.mark.parametrize("offer", [offer_undisturbed, offer_closed])
+@pytest.mark.parametrize(
+    ("stolen", "names"),
+    [
+        ([0.009], ["peak"]),
+        ([None], ["peak"]),  # not known
+        ([0.011, 0.0], ["peak", "peak-try-2"]),
+        ([0.5, 0.02, 0.0], ["peak", "peak-try-2", "peak-try-3"]),
+        ([0.5, 0.02, 0.5, 0.0], ["peak", "peak-try-2", "peak-try-3"]),  # and no more
+    ],
+)
+def test_a_window_from_which_the_hypervisor_took_a_core_is_offered_again(
+    offer: Any, stolen: list[float | None], names: list[str]
+) -> None:
+    load = StolenLoad(stolen)
+    offered = offer(cast(UnderLoad, load), WINDOW, 64, "peak")
+    assert load.names == names
+    assert offered.folder.name == names[-1]
+    assert [o.folder.name for o in offered.disturbed] == names[:-1]
 
 
 @pytest.mark.parametrize(
@@ -108,11 +152,13 @@ def test_a_service_counts_messages_and_so_nothing_is_compared_with_other_request
     placement = SimpleNamespace(generator_cpus=(0,), sharing="none", loads_target_cpus=False)
     bench: Any = SimpleNamespace(engine="native", seed=1, run_id="r", placement=placement)
     case = SimpleNamespace(id="c", scenario=SimpleNamespace(timeout=10.0))
+    marks: list[str] = []
     look: Any = SimpleNamespace(
         bench=bench,
         planned=SimpleNamespace(case=case, round=1),
         folder=tmp_path,
         watch=lambda window: None,
+        mark=marks.append,
         tell=lambda text: None,
     )
     generator: Any = SimpleNamespace(
@@ -121,6 +167,7 @@ def test_a_service_counts_messages_and_so_nothing_is_compared_with_other_request
     running: Any = SimpleNamespace(host="127.0.0.1", port=80, url="http://127.0.0.1:80")
     load = UnderLoad(look, running, generator, Path("pool"), 0, only_messages=only_messages)
     assert load.offer(WINDOW, 64, "peak").answered == answered
+    assert marks == ["peak ended"]
 
 
 def test_a_window_that_began_slowly_is_noted_and_no_other() -> None:
