@@ -165,7 +165,7 @@ def test_a_probe_that_was_disturbed_is_made_again_and_counts_for_nothing(tmp_pat
         assert try_["invalid_because"] == [
             "10.00 % of a core's time was stolen by the hypervisor (at most 1 %)"
         ]
-        assert try_["throughput_rps"] == pytest.approx(record["probes"][1]["rate_rps"], rel=0.02)
+        assert try_["throughput_rps"] == pytest.approx(record["probes"][1]["rate_rps"], rel=0.1)
         assert (tmp_path / try_["folder"] / "latency.hlog").is_file()
 
 
