@@ -27,6 +27,7 @@ from harness.load.pool import PoolBuilder
 from harness.load.result import Recording, read_reports
 from harness.load.supervise import LoadGenerator, native
 from harness.null_server import NullServer
+from harness.priority import set_nice
 from harness.probes.link import LinkMeter, interface_to
 from harness.probes.placement import GENERATOR_NICE, LOWEST_NICE
 from harness.trials.sampling import Sampler, sampling
@@ -232,21 +233,31 @@ def held(pid: int, seconds: float) -> Trouble:
 
 @contextmanager
 def hogs(cpu: int, count: int = 4) -> Iterator[Trouble]:
-    """Busy processes, of a better priority than the generator where permitted; ended with the context."""
-    running: list[subprocess.Popen[bytes]] = []
-    urgent = "import os; os.nice(-15)\n" if os.geteuid() == 0 else ""
+    """Busy processes, of a better priority than the generator where permitted; ended with the context.
 
-    def start() -> None:
-        for _ in range(count):
-            running.append(subprocess.Popen([sys.executable, "-c", urgent + "while True: pass"]))
-            os.sched_setaffinity(running[-1].pid, {cpu})
+    Each is the first of a session, as the generator is: between sessions only such a one's priority counts. They
+    stand still at their place until the trouble is made, so that all of it happens in the window.
+    """
+    with ExitStack() as stack:
+        running = [stack.enter_context(_hog(cpu)) for _ in range(count)]
 
-    try:
+        def start() -> None:
+            for process in running:
+                process.send_signal(signal.SIGCONT)
+
         yield start
-    finally:
-        for process in running:
+
+
+@contextmanager
+def _hog(cpu: int) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) as process:
+        try:
+            process.send_signal(signal.SIGSTOP)
+            os.sched_setaffinity(process.pid, {cpu})
+            set_nice(process.pid, GENERATOR_NICE - 5)
+            yield process
+        finally:
             process.kill()
-            process.wait()
 
 
 @contextmanager

@@ -168,6 +168,11 @@ SERVICE_METRICS = (
 )
 
 
+def disturbed_tries(trial: Record) -> int:
+    """How often a window of it was offered again, as the hypervisor had taken a core from it."""
+    return sum(len(window.get("disturbed") or ()) for window in trial.get("windows") or ())
+
+
 def why_missing(metric: str, trial: Record, window: Record | None) -> str:
     """The reason, in words, why a trial has no such figure."""
     if window is not None and metric in _PERCENTS:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report.metrics import Metric, Record, why_missing
+from harness.report.metrics import Metric, Record, disturbed_tries, why_missing
 from harness.report.model import Column, Figure, Row
 from harness.stats.interval import estimate
 from harness.stats.quantile import median
@@ -172,7 +172,7 @@ def _notes(chosen: CaseTrials, shown: Sequence[Record]) -> tuple[str, ...]:
 
 
 def _disturbed(shown: Sequence[Record]) -> list[str]:
-    count = sum(len(w.get("disturbed") or ()) for trial in shown for w in trial.get("windows") or ())
+    count = sum(disturbed_tries(trial) for trial in shown)
     they = "it" if count == 1 else "them"
     return (
         [f"{counted(count, 'window')} offered again, as the hypervisor had taken a core from {they}"]

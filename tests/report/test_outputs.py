@@ -18,6 +18,7 @@ from report.made import FOUR, Making, make_run
 from rich.console import Console
 
 from harness.model import JsonObject
+from harness.report.charts.records import course
 from harness.report.html import make_page
 from harness.report.junit import to_junit
 from harness.report.markdown import to_markdown
@@ -269,6 +270,26 @@ def test_pictures_say_what_they_show(tiny_run: RunFolder) -> None:
         assert png.startswith(b"\x89PNG")
         assert picture.title in svg and "a remark on the machine" in svg
         assert picture.alone("a remark on the machine") == (svg, png), "the figure is left as it was"
+
+
+def test_what_is_shown_over_time_is_the_trial_that_was_disturbed_least(
+    small_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = read(small_run)
+    for trial in shown.trials:
+        if trial["case"]["id"] == "routing-4kb/rust-axum" and trial["round"] == 1:
+            trial["windows"][0]["disturbed"] = [{"folder": "windows/peak"}]
+    drawn: list[tuple[str, int]] = []
+
+    def noted(run_path: Path, trial: Any) -> Any:
+        drawn.append((trial["case"]["id"], trial["round"]))
+        return course(run_path, trial)
+
+    monkeypatch.setattr("harness.report.charts.course.course", noted)
+    make_page(small_run.path, shown.document, shown.trials, shown.summary)
+    assert ("routing-4kb/go", 1) in drawn
+    assert ("routing-4kb/rust-axum", 2) in drawn
+    assert ("routing-4kb/rust-axum", 1) not in drawn
 
 
 def test_a_page_without_any_valid_row_still_comes(own_copy: RunFolder) -> None:
