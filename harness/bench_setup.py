@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.asked import Asked
+from harness.awake import Wakers
 from harness.drivers.base import Artifact, Driver
 from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, Scenario, TargetSpec
@@ -52,6 +53,7 @@ class BenchOptions:
 class Tools:
     """The parts that a session works with; `cli` chooses them.
 
+    `keep_awake`: for the run of this id, with this folder for its log; while it is entered, cores do not halt.
     `harness_hash` changes with whatever of the harness takes part in a measurement, `boot_id` when the machine
     starts anew (None: it does not tell).
     """
@@ -67,6 +69,12 @@ class Tools:
     locustfile: bool
     generator: Callable[[Path], AbstractContextManager[LoadGenerator]]
     calibrate: Callable[[LoadGenerator, Path, bool], JsonObject] | None
+    keep_awake: Callable[[str, Path], AbstractContextManager[Wakers]]
     manifest: Callable[[Mapping[str, Artifact]], JsonObject]
     harness_hash: str
     boot_id: str | None
+
+    @property
+    def notes(self) -> list[str]:
+        """What was chosen or found about driver, engine and cores that a reader should know."""
+        return [n for n in (self.driver_note, self.engine_note, *self.placement.notes) if n]

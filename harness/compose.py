@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.affinity import pinned
 from harness.asked import Asked
+from harness.awake import Wakers, is_worth_it, kept_awake, why_not
 from harness.bench_setup import BenchOptions, Resumption, Tools
 from harness.building import prepare
 from harness.calibrate import run_calibration
@@ -155,6 +157,7 @@ def _tools(
     if note:
         progress.warn(note)
     engine = _engine(engine_name, locustfile, progress)
+    placement = _awake(placement, engine, in_containers=name == "docker")
     return Tools(
         driver=driver,
         driver_name=name,
@@ -167,6 +170,7 @@ def _tools(
         locustfile=locustfile is not None,
         generator=lambda log_folder: engine.start(placement, log_folder, web_port),
         calibrate=None if locustfile else _calibrate(engine, placement),
+        keep_awake=_keep_awake(engine, placement),
         manifest=_manifest(name, driver.available().network_mode, placement),
         harness_hash=_harness_hash(),
         boot_id=_boot_id(),
@@ -179,6 +183,24 @@ def _engine(wanted: str, locustfile: Path | None, progress: Progress) -> EngineC
     if engine.note:
         progress.warn(engine.note)
     return engine
+
+
+def _awake(placement: Placement, engine: EngineChoice, *, in_containers: bool) -> Placement:
+    """With the cores that are to be kept awake, or a note of why they are not."""
+    if not is_worth_it():
+        return placement
+    if reason := why_not(engine.keep_awake, in_containers=in_containers):
+        return replace(placement, notes=(*placement.notes, f"idle cores halt: {reason}"))
+    return replace(placement, awake_cpus=placement.cpus)
+
+
+def _keep_awake(
+    engine: EngineChoice, placement: Placement
+) -> Callable[[str, Path], AbstractContextManager[Wakers]]:
+    def keep(run_id: str, log_folder: Path) -> AbstractContextManager[Wakers]:
+        return kept_awake(placement.awake_cpus, engine.keep_awake, run_id, log_folder / "keep-awake.log")
+
+    return keep
 
 
 def _refuse_contract_scenarios(request: BenchRequest) -> None:
@@ -249,12 +271,13 @@ def _calibrate(
 
 def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick: bool = False) -> JsonObject:
     """A calibration by itself, with a generator placed as a bench would place it. Raises HarnessError."""
-    placement = read_placement(profile)
     engine = _engine(wanted, None, progress)
+    placement = _awake(read_placement(profile), engine, in_containers=False)
     progress.live("calibrating the load generator")
     with (
         pinned(placement.harness_cpus),
         workspace(BUILDS, "calibration") as folder,
+        _keep_awake(engine, placement)("calibration", folder),
         engine.start(placement, folder / "load", None) as generator,
     ):
         found = _calibrate(engine, placement)(generator, folder / "bouts", quick)
@@ -274,7 +297,7 @@ def _manifest(
             toolchains=toolchains,
             lock_files=tuple(ROOT / name for name in _LOCKS),
             repository=ROOT,
-            cpus=tuple(sorted({*placement.target_cpus, *placement.generator_cpus, *placement.harness_cpus})),
+            cpus=placement.cpus,
         )
         return to_json(collect(given))
 

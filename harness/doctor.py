@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness import awake
 from harness.catalogue import merge
 from harness.drivers.base import Driver
 from harness.drivers.cargo import find_cargo
@@ -37,7 +38,7 @@ def examine(targets: Sequence[TargetFile], drivers: dict[str, Driver], root: Pat
     system = _system()
     if system.state == "missing":
         return [system]
-    findings = [system, _cores(), _disk(root), _worker(root), _downloads(targets, root)]
+    findings = [system, _cores(), _idle_cores(root), _disk(root), _worker(root), _downloads(targets, root)]
     for name, driver in drivers.items():
         found = driver.available()
         advice = (
@@ -67,6 +68,15 @@ def _cores() -> Finding:
     if cores == 2:
         return Finding("cores", "note", "2: one for the target, one for the generator and everything else")
     return Finding("cores", "ok", f"{cores}")
+
+
+def _idle_cores(root: Path) -> Finding:
+    if not awake.is_worth_it():
+        return Finding("idle cores", "ok", "may halt: no hypervisor takes them")
+    if reason := awake.why_not(_worker_binary(root).with_name("keep-awake"), in_containers=False):
+        advice = "response times scatter more; it takes the native worker, and the right to make a control group (root)"
+        return Finding("idle cores", "note", f"halt: {reason}", advice)
+    return Finding("idle cores", "ok", "kept from halting while something is measured")
 
 
 def _disk(root: Path) -> Finding:

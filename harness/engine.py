@@ -19,7 +19,8 @@ from harness.progress import Progress
 
 _BUILD_DEADLINE_S = 900
 _BUILD_LOG_LINES = 15
-_WORKER, _NULL_SERVER = "bench-worker", "null-server"
+_WORKER, _NULL_SERVER, _KEEP_AWAKE = "bench-worker", "null-server", "keep-awake"
+_PROGRAMS = (_WORKER, _NULL_SERVER, _KEEP_AWAKE)
 _BY_CARGO, _BY_IMAGE = Path("worker/release"), Path("worker-image")
 """Where the programs are, apart: what cargo has built must not be taken for what came out of the image."""
 
@@ -42,6 +43,11 @@ class EngineChoice:
     def null_server(self) -> Path:
         """Where it is, if it could be built."""
         return self.programs / _NULL_SERVER
+
+    @property
+    def keep_awake(self) -> Path:
+        """The program of harness/awake.py, if it could be built."""
+        return self.programs / _KEEP_AWAKE
 
     def workers(self, placement: Placement) -> int:
         """Stock workers have one thread each, so one a core; a native one has a thread for each core."""
@@ -105,7 +111,7 @@ def _by_image(builds: Path, progress: Progress) -> Path | str:
         programs_from_image(
             ROOT / "worker",
             "bench-worker",
-            [f"/usr/local/bin/{name}" for name in (_WORKER, _NULL_SERVER)],
+            [f"/usr/local/bin/{name}" for name in _PROGRAMS],
             folder,
             lambda line: progress.live(f"{doing}: {line.strip()[:80]}"),
         )

@@ -93,6 +93,7 @@ def comparability(document: Mapping[str, Any], scenario: str, target: str) -> Js
         "kernel": _kernel(manifest["kernel"]),
         "sharing": placement["sharing"],
         "target_cores": len(placement["target_cpus"]),
+        "awake": bool(placement.get("awake_cpus")),
     }
 
 

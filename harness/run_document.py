@@ -57,7 +57,7 @@ def begin_document(
         "driver": tools.driver_name,
         "engine": tools.engine,
         "workers": tools.workers,
-        "notes": [n for n in (tools.driver_note, tools.engine_note, *tools.placement.notes) if n],
+        "notes": tools.notes,
         "seed": plan.seed,
         "window_scale": plan.scale,
         **order_of(plan),

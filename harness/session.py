@@ -69,7 +69,10 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
             f"{counted(len(plan.trials), 'trial')} in {counted(plan.rounds, 'round')}, "
             f"about {duration_text(plan.estimated_s)}; results in {_shown(run.path)}"
         )
-        with pinned(tools.placement.harness_cpus):
+        with (
+            pinned(tools.placement.harness_cpus),
+            tools.keep_awake(run.run_id, run.path / "load"),
+        ):
             interrupted = _measure_all(options, tools, plan, artifacts, kit, sitting, progress)
     return _outcome(options, run, plan, sitting.document["skipped"], interrupted=interrupted)
 

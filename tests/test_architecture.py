@@ -31,6 +31,7 @@ LAYERS: dict[str, int] = {
     "wire": 4,
     "journal": 4,
     "resume": 4,
+    "awake": 5,
     "conformance": 5,
     "schemas": 4,
     "asked": 5,

@@ -1,4 +1,5 @@
-"""A control group (v1 or v2) that holds one process tree to a memory limit, where this user may make one."""
+"""Control groups (v1 or v2) of our own, where this user may make one: one that holds a process tree to a memory limit,
+and one whose processes run where nothing else wants to."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ _NAME = re.compile(r"bench\.(?P<run>.+)\.(?P<owner>\d+-\d+-[0-9a-f]+\.\d+)\.\d+"
 
 
 @dataclass(frozen=True)
-class MemoryGroup:
-    """A control group of its own; the watchdog moves the process in and removes the group at its end."""
+class ControlGroup:
+    """One of its own; the watchdog moves the process in and removes the group at its end, having read `events`."""
 
     folder: Path
     events: Path
@@ -36,9 +37,9 @@ class Parent:
     version: int
 
 
-def make_memory_group(limit_bytes: int, run_id: str, owner: Owner) -> MemoryGroup | Refusal:
+def make_memory_group(limit_bytes: int, run_id: str, owner: Owner) -> ControlGroup | Refusal:
     """A new group with this limit (swap counted in, where the kernel can), or why there is none."""
-    parents = list(_parents())
+    parents = list(_parents("memory"))
     if not parents:
         return Refusal("no memory control group is mounted here")
     reason = ""
@@ -50,10 +51,33 @@ def make_memory_group(limit_bytes: int, run_id: str, owner: Owner) -> MemoryGrou
     return Refusal(f"no control group may be made ({reason})")
 
 
+def make_idle_group(run_id: str, owner: Owner) -> ControlGroup | Refusal:
+    """A new group of the scheduler's idle class, right below the root; or why there is none.
+
+    Further down, it would share the part of the group above it, which is a full one beside other groups.
+    """
+    reason = "no cpu control group is mounted here"
+    for version, mount, _ in _mounted("cpu"):
+        try:
+            folder = _fresh_folder(mount, run_id, owner)
+            try:
+                (folder / "cpu.idle").write_text("1")  # since Linux 5.15
+            except OSError:
+                folder.rmdir()
+                raise
+        except OSError as error:
+            reason = f"no idle control group may be made ({error.strerror}: {mount})"
+        else:
+            return ControlGroup(folder, folder / "cpu.stat", version)
+    return Refusal(reason)
+
+
 def leftover_groups() -> Iterator[tuple[Path, str, Owner | None]]:
     """(folder, run id, owner) of each group that a harness made and that no longer holds a process."""
-    for parent in _parents():
-        for folder in parent.folder.glob("bench.*"):
+    for above in dict.fromkeys(
+        parent.folder for controller in ("memory", "cpu") for parent in _parents(controller)
+    ):
+        for folder in above.glob("bench.*"):
             match = _NAME.fullmatch(folder.name)
             if match and not (folder / "cgroup.procs").read_text().strip():
                 yield folder, match["run"], Owner.parse(match["owner"])
@@ -76,7 +100,7 @@ def oom_kills(events: str | None) -> int:
     return int(match[1]) if match else 0
 
 
-def make_in(parent: Parent, limit_bytes: int, run_id: str, owner: Owner) -> MemoryGroup:
+def make_in(parent: Parent, limit_bytes: int, run_id: str, owner: Owner) -> ControlGroup:
     """A limited group in a parent; none is left there when the limit cannot be set. Raises OSError."""
     folder = _fresh_folder(parent.folder, run_id, owner)
     try:
@@ -92,7 +116,7 @@ def make_in(parent: Parent, limit_bytes: int, run_id: str, owner: Owner) -> Memo
         folder.rmdir()
         raise
     events = "memory.oom_control" if parent.version == 1 else "memory.events"
-    return MemoryGroup(folder, folder / events, parent.version)
+    return ControlGroup(folder, folder / events, parent.version)
 
 
 def _fresh_folder(parent: Path, run_id: str, owner: Owner) -> Path:
@@ -106,26 +130,32 @@ def _fresh_folder(parent: Path, run_id: str, owner: Owner) -> Path:
             number += 1
 
 
-def _parents() -> Iterator[Parent]:
+def _parents(controller: str) -> Iterator[Parent]:
     """Groups under which one may be made, nearest first; in v2 those that pass the controller on."""
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    membership = Path("/proc/self/cgroup").read_text().splitlines()
-    for version, mount, own in hierarchies(mounts, membership):
+    for version, mount, own in _mounted(controller):
         near = mount / own.lstrip("/")
         for folder in [near, *near.parents]:
             if not folder.is_relative_to(mount):
                 break
-            if version == 1 or _passes_memory_on(folder):
+            if version == 1 or _passes_on(folder, controller):
                 yield Parent(folder, version)
 
 
-def _passes_memory_on(folder: Path) -> bool:
+def _mounted(controller: str) -> Iterator[tuple[int, Path, str]]:
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    membership = Path("/proc/self/cgroup").read_text().splitlines()
+    return hierarchies(mounts, membership, controller)
+
+
+def _passes_on(folder: Path, controller: str) -> bool:
     control = folder / "cgroup.subtree_control"
-    return control.exists() and "memory" in control.read_text().split()
+    return control.exists() and controller in control.read_text().split()
 
 
-def hierarchies(mounts: Iterable[str], membership: Iterable[str]) -> Iterator[tuple[int, Path, str]]:
-    """(version, mount point, own group) of each hierarchy that may limit memory: proc(5), cgroups(7)."""
+def hierarchies(
+    mounts: Iterable[str], membership: Iterable[str], controller: str = "memory"
+) -> Iterator[tuple[int, Path, str]]:
+    """(version, mount point, own group) of each hierarchy that may have the controller: proc(5), cgroups(7)."""
     own: dict[str, str] = {}
     for line in membership:
         _, controllers, path = line.split(":", 2)
@@ -134,8 +164,8 @@ def hierarchies(mounts: Iterable[str], membership: Iterable[str]) -> Iterator[tu
         before, _, after = line.partition(" - ")
         root, point = before.split()[3:5]
         kind, _, options = after.split(" ", 2)
-        if kind == "cgroup" and "memory" in options.split(",") and "memory" in own:
-            yield 1, Path(point), _below(own["memory"], root)
+        if kind == "cgroup" and controller in options.split(",") and controller in own:
+            yield 1, Path(point), _below(own[controller], root)
         elif kind == "cgroup2" and "" in own:
             yield 2, Path(point), _below(own[""], root)
 

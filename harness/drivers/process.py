@@ -23,7 +23,7 @@ from harness.drivers.base import (
     pause_environment,
 )
 from harness.drivers.build import build, tail
-from harness.drivers.cgroups import MemoryGroup, Refusal, leftover_groups, make_memory_group
+from harness.drivers.cgroups import ControlGroup, Refusal, leftover_groups, make_memory_group
 from harness.drivers.owner import MarkedProcess, Owner, marked_processes, marks
 from harness.drivers.placeholders import fill_at_start
 from harness.drivers.readiness import LOG_LINES, failed_start, free_port, port_in_use, wait_until_ready
@@ -86,7 +86,7 @@ class ProcessDriver:
             log_path=settings.log_path,
             cpus=settings.cpus,
             nofile=settings.nofile,
-            memory_group=group if isinstance(group, MemoryGroup) else None,
+            control_group=group if isinstance(group, ControlGroup) else None,
         )
         with _start(command, settings.run_id, artifact) as process:
             try:
@@ -105,7 +105,7 @@ class ProcessDriver:
                 limits=tuple(_limits(process.pid, settings, group)),
                 log_path=settings.log_path,
                 network_mode="host",
-                cgroups=(group.folder,) if isinstance(group, MemoryGroup) else (),
+                cgroups=(group.folder,) if isinstance(group, ControlGroup) else (),
                 process=process,
             )
 
@@ -131,7 +131,7 @@ class ProcessDriver:
             "PORT": str(port),
         }
 
-    def _memory_group(self, settings: LaunchSettings) -> MemoryGroup | Refusal | None:
+    def _memory_group(self, settings: LaunchSettings) -> ControlGroup | Refusal | None:
         if settings.memory_limit_bytes is None:
             return None
         return make_memory_group(settings.memory_limit_bytes, settings.run_id, Owner.current())
@@ -144,8 +144,8 @@ def _start(command: Command, run_id: str, artifact: Artifact) -> Iterator[Superv
     try:
         process = Supervised(command, marks(run_id, Owner.current()))
     except StartError as error:
-        if command.memory_group is not None:
-            command.memory_group.folder.rmdir()
+        if command.control_group is not None:
+            command.control_group.folder.rmdir()
         raise StartError(f"{artifact.target.id}: {error}") from None
     with process:
         yield process
@@ -156,14 +156,14 @@ def _ended(process: Supervised, timeout_s: float) -> str | None:
     return None if result is None else str(result)
 
 
-def _limits(pid: int, settings: LaunchSettings, group: MemoryGroup | Refusal | None) -> Iterator[Limit]:
+def _limits(pid: int, settings: LaunchSettings, group: ControlGroup | Refusal | None) -> Iterator[Limit]:
     """What was asked for, read back from the kernel."""
     if settings.cpus is not None:
         held = os.sched_getaffinity(pid) == set(settings.cpus)
         yield Limit("cpus", ",".join(map(str, settings.cpus)), held, "CPU affinity")
     if settings.memory_limit_bytes is not None:
         asked = str(settings.memory_limit_bytes)
-        if isinstance(group, MemoryGroup):
+        if isinstance(group, ControlGroup):
             yield Limit("memory_bytes", asked, True, f"cgroup v{group.version}")
         else:
             yield Limit("memory_bytes", asked, False, group.reason if group else "")

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from harness.drivers import watchdog
 from harness.drivers.base import StopResult
-from harness.drivers.cgroups import MemoryGroup, oom_kills
+from harness.drivers.cgroups import ControlGroup, oom_kills
 from harness.drivers.owner import ROLE_VARIABLE, WATCHDOG_ROLE
 from harness.errors import InfrastructureError, StartError
 
@@ -36,10 +36,10 @@ class Command:
     log_path: Path
     cpus: tuple[int, ...] | None = None
     nofile: int | None = None
-    memory_group: MemoryGroup | None = None
+    control_group: ControlGroup | None = None
 
     def order(self) -> dict[str, Any]:
-        group = self.memory_group
+        group = self.control_group
         return {
             "argv": list(self.argv),
             "cwd": str(self.cwd),

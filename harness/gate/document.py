@@ -148,9 +148,7 @@ class Built:
 
     @property
     def notes(self) -> list[str]:
-        """What was chosen or found about driver, engine and cores that a reader should know."""
-        tools = self.tools
-        return [n for n in (tools.driver_note, tools.engine_note, *tools.placement.notes) if n]
+        return self.tools.notes
 
     def sides(self) -> Iterator[tuple[str, str, Artifact]]:
         """(target, row name, artifact), base before head."""

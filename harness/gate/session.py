@@ -92,7 +92,7 @@ def _sitting(
     """From the noise probe to gate.json, which is the result. `then`: run.json of the night that is gone on with."""
     began_s, unix_ns = time.monotonic(), time.time_ns()
     metrics = gated_metrics(options.file, options.scenario)
-    noise = _probe(options, tools, progress)
+    noise = _probe(options, tools, run, progress)
     night = Night(options.base, options.head, options.seed, options.rules, metrics, noise)
     built = Built(
         created_unix_ns=then["created_unix_ns"] if then else unix_ns,
@@ -147,7 +147,11 @@ def _measure(
     """All rounds that are still to be measured, to their end or an interrupt. Raises HarnessError."""
     tools, journal = built.tools, Journal.of(run)
     keeper = GeneratorKeeper(lambda: tools.generator(run.path / "load"))
-    with pinned(tools.placement.harness_cpus), workspace(options.workspace, "gate") as folder:
+    with (
+        pinned(tools.placement.harness_cpus),
+        tools.keep_awake(run.run_id, run.path / "load"),
+        workspace(options.workspace, "gate") as folder,
+    ):
         bench = Bench(
             run_id=run.run_id,
             driver=tools.driver,
@@ -196,12 +200,12 @@ def _measure(
     return document
 
 
-def _probe(options: GateOptions, tools: Tools, progress: Progress) -> Noise:
+def _probe(options: GateOptions, tools: Tools, run: RunFolder, progress: Progress) -> Noise:
     placement = tools.placement
     progress.live("listening to how noisy the machine is")
     cpus = sorted({*placement.target_cpus, *placement.generator_cpus})
-    with pinned(placement.harness_cpus):
-        noise = measure_noise(cpus, placement.target_cpus[0], options.probe_s)
+    with pinned(placement.harness_cpus), tools.keep_awake(run.run_id, run.path / "load") as wakers:
+        noise = measure_noise(cpus, placement.target_cpus[0], options.probe_s, wakers.cpu_ns)
     progress.line(f"noise: {noise_text(to_json(noise))}")
     return noise
 

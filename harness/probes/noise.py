@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,17 +55,23 @@ class Noise:
         return max(float(getattr(core, figure)) for core in self.cores)
 
 
-def measure_noise(cpus: Sequence[int], target_cpu: int, duration_s: float) -> Noise:
-    """Watches the cores that targets and generator will have. Raises ProbeError."""
+def measure_noise(
+    cpus: Sequence[int], target_cpu: int, duration_s: float, idle_ns: Callable[[], Mapping[int, int]] = dict
+) -> Noise:
+    """Watches the cores that targets and generator will have. Raises ProbeError.
+
+    idle_ns: the time of each core so far in which it had nothing to do and was kept from halting.
+    """
     timer_s = duration_s * TIMER_SHARE
-    before, began_ns = _cores(), time.monotonic_ns()
+    before, idle_before, began_ns = _cores(), idle_ns(), time.monotonic_ns()
     late = _run_on(cpus, timer_s, "timer")
     elapsed_ns = time.monotonic_ns() - began_ns
-    after = _cores()
+    after, idle_after = _cores(), idle_ns()
+    known_ns = {c: late[c]["cpu_ns"] + idle_after.get(c, 0) - idle_before.get(c, 0) for c in cpus}
     bandwidth = _run_on([target_cpu], duration_s - timer_s, "memory")[target_cpu]
     return Noise(
         duration_s=duration_s,
-        cores=tuple(_core(cpu, before[cpu], after[cpu], elapsed_ns, late[cpu]) for cpu in cpus),
+        cores=tuple(_core(c, before[c], after[c], elapsed_ns, late[c], known_ns[c]) for c in cpus),
         bandwidth_bytes_per_s=bandwidth["median_bytes_per_s"],
         bandwidth_spread_ratio=bandwidth["spread_ratio"],
     )
@@ -89,8 +95,10 @@ def noise_text(noise: Mapping[str, Any]) -> str:
     return text
 
 
-def _core(cpu: int, before: CoreTime, after: CoreTime, elapsed_ns: int, late: Mapping[str, Any]) -> CoreNoise:
-    others_ns = max(0, after.busy_ns - before.busy_ns - late["cpu_ns"])
+def _core(
+    cpu: int, before: CoreTime, after: CoreTime, elapsed_ns: int, late: Mapping[str, Any], known_ns: int
+) -> CoreNoise:
+    others_ns = max(0, after.busy_ns - before.busy_ns - known_ns)
     return CoreNoise(
         cpu=cpu,
         steal_ratio=(after.steal_ns - before.steal_ns) / elapsed_ns,

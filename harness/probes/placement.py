@@ -46,6 +46,7 @@ class Placement:
     """Who runs where. `sharing` other than "none" has to stand on everything that is printed.
 
     A nice value of None leaves that party's as it is. `memory_limit_bytes`: the profile's, for the target.
+    `awake_cpus`: those that are kept from halting (harness/awake.py).
     """
 
     target_cpus: tuple[int, ...]
@@ -56,6 +57,12 @@ class Placement:
     harness_nice: int | None
     memory_limit_bytes: int | None
     notes: tuple[str, ...]
+    awake_cpus: tuple[int, ...] = ()
+
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        """All that take part."""
+        return tuple(sorted({*self.target_cpus, *self.generator_cpus, *self.harness_cpus}))
 
     @property
     def loads_target_cpus(self) -> bool:

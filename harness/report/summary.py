@@ -52,7 +52,7 @@ def summarise(run: Mapping[str, Any], trials: Sequence[Record], run_id: str) -> 
         revision=manifest.get("git_revision"),
         revision_clean=manifest.get("git_clean"),
         machine=_machine(manifest),
-        notes=tuple(dict.fromkeys([*run["notes"], *_revision_notes(run)])),
+        notes=tuple(dict.fromkeys([*run["notes"], *_awake_notes(placement), *_revision_notes(run)])),
         skipped=dict(run["skipped"]),
         scenarios=tuple(_scenario(run, name, trials) for name in _in_order(run["scenarios"])),
     )
@@ -79,6 +79,14 @@ def _machine(manifest: Mapping[str, Any]) -> Machine:
         kernel=manifest.get("kernel"),
         architecture=manifest.get("architecture"),
         virtualisation=manifest.get("virtualisation"),
+    )
+
+
+def _awake_notes(placement: Mapping[str, Any]) -> list[str]:
+    return (
+        ["idle cores were kept from halting: a virtual one comes back late"]
+        if placement.get("awake_cpus")
+        else []
     )
 
 

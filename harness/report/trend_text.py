@@ -32,6 +32,7 @@ _NAMES = {
     "cpu_model": "processor",
     "sharing": "placement",
     "target_cores": "target cores",
+    "awake": "cores kept awake",
 }
 
 

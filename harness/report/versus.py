@@ -61,11 +61,18 @@ def _unlike(base: RunRead, other: RunRead) -> Iterator[Unlikeness]:
     if base.document["placement"]["sharing"] != other.document["placement"]["sharing"]:
         first, now = (r.document["placement"]["sharing"] for r in (base, other))
         yield Unlikeness(run, "sharing of cores", first, now, True)
+    first, now = (bool(r.document["placement"].get("awake_cpus")) for r in (base, other))
+    if first != now:
+        yield Unlikeness(run, "cores kept awake", _yes_or_no(first), _yes_or_no(now), True)
     for name, scenario in base.document["scenarios"].items():
         now = other.document["scenarios"].get(name)
         if now is not None and now != scenario:
             changed = ", ".join(k for k in scenario if scenario[k] != now.get(k))
             yield Unlikeness(run, f"scenario {name}", "as it was", f"other {changed}", True)
+
+
+def _yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _sources(runs: Sequence[RunRead], effects: Sequence[Effect]) -> Sources:

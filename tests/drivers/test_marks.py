@@ -44,6 +44,12 @@ def test_the_hierarchies_that_limit_memory(
     assert [(version, str(mount), own) for version, mount, own in found] == expected
 
 
+def test_the_hierarchy_that_shares_out_cores_is_another_one_in_the_first_version() -> None:
+    mounts = "30 23 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n" + V1_MOUNTS
+    found = list(hierarchies(mounts.splitlines(), ["3:cpu,cpuacct:/batch"], "cpu"))
+    assert found == [(1, Path("/sys/fs/cgroup/cpu"), "/batch")]
+
+
 @pytest.mark.parametrize(
     ("events", "kills"),
     [

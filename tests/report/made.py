@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,6 +17,8 @@ from typing import Any, cast
 import numpy as np
 
 from harness.asked import Asked
+from harness.awake import Wakers
+from harness.bench_setup import Tools
 from harness.catalogue import find_scenario
 from harness.load.plan import LoadPlan
 from harness.load.recorder import Recorder
@@ -138,9 +141,10 @@ def _target(name: str, behaviour: Behaviour) -> TargetSpec:
     )
 
 
-def made_tools(**changed: Any) -> Any:
+def made_tools(**changed: Any) -> Tools:
     """What a session works with, as far as run.json tells of it."""
-    given = {
+    given: dict[str, Any] = {
+        **dict.fromkeys(field.name for field in fields(Tools)),
         "driver_name": "process",
         "driver_note": None,
         "engine": "native",
@@ -149,8 +153,9 @@ def made_tools(**changed: Any) -> Any:
         "placement": PLACEMENT,
         "manifest": lambda _: manifest(Making()),
         "harness_hash": "0",
+        "keep_awake": lambda *_: nullcontext(Wakers(None)),
     }
-    return SimpleNamespace(**(given | changed))
+    return Tools(**(given | changed))
 
 
 def _document(making: Making, options: PlanOptions, plan: Any, specs: Mapping[str, TargetSpec]) -> JsonObject:

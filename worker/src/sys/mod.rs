@@ -11,6 +11,6 @@ pub use epoll::{Epoll, Event, Interest, Waker};
 pub use signals::Signals;
 pub use socket::{avoid_pacing, tcp_retransmits};
 pub use thread::{
-    CpuTime, ask_for_short_turns, pin_to_cpu, raise_descriptor_limit, resident_bytes, set_nice,
-    set_precise_timers, thread_cpu_time,
+    CpuTime, ask_for_short_turns, pin_to_cpu, raise_descriptor_limit, resident_bytes, run_when_idle,
+    set_nice, set_precise_timers, thread_cpu_time,
 };

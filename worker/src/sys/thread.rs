@@ -52,6 +52,19 @@ pub fn set_nice(nice: i32) -> i32 {
     }
 }
 
+/// Puts the calling thread into the scheduler's idle class: it runs where nothing else of its control group wants to.
+///
+/// # Errors
+/// The operating system's.
+pub fn run_when_idle() -> io::Result<()> {
+    // SAFETY: the parameters are valid for the call; 0 means the calling thread.
+    let result = unsafe {
+        let parameters = std::mem::zeroed::<libc::sched_param>();
+        libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Asks for short turns: where the scheduler picks by deadline (Linux 6.12 and newer), a thread that wakes up then does
 /// not have to wait until whoever has the core, however low its priority, has used up a turn of milliseconds.
 ///
