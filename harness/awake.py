@@ -60,9 +60,14 @@ class Wakers:
         """CPU time that it has used on each core so far, its idle time; nothing of one that may halt."""
         if self._process is None:
             return {}
-        stats = [(task / "stat").read_bytes() for task in (PROC / str(self._process.pid) / "task").iterdir()]
-        named = [(match, parse_stat(stat)) for stat in stats if (match := _THREAD.search(stat))]
-        return {int(match[1]): stat.utime_ns + stat.stime_ns for match, stat in named}
+        found = {}
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            for task in (PROC / str(self._process.pid) / "task").iterdir():
+                text = (task / "stat").read_bytes()
+                if named := _THREAD.search(text):
+                    stat = parse_stat(text)
+                    found[int(named[1])] = stat.utime_ns + stat.stime_ns
+        return found
 
 
 @contextmanager
