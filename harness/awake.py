@@ -2,8 +2,8 @@
 
 A virtual core with nothing to do is given away, and runs again once the hypervisor has found it a place: 50 µs to some
 milliseconds after the request came that it is wanted for. That shows in response times, and is counted as stolen time.
-So a thread of `keep-awake` (worker/) has nothing to do on each of them meanwhile, in the scheduler's idle class and a
-control group of that class: whoever else wants the core has it at once (docs/decisions/0012-cores-kept-awake.md).
+So `keep-awake` (worker/) spins a thread on each of them meanwhile, in the scheduler's idle class and a control group of
+that class: whoever else wants the core has it at once (docs/decisions/0012-cores-kept-awake.md).
 """
 
 from __future__ import annotations
