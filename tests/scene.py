@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness import figures
+from harness.awake import kept_awake, why_not
 from harness.catalogue import ROOT
 from harness.load.plan import LoadPlan, wakefulness
 from harness.load.pool import PoolBuilder
@@ -36,6 +37,7 @@ from harness.validity import WindowFacts, findings
 
 WORKER = ROOT / ".build/worker/release/bench-worker"
 NULL_SERVER = WORKER.with_name("null-server")
+KEEP_AWAKE = WORKER.with_name("keep-awake")
 SECONDS = 3.0
 RATE_RPS = 1_000.0
 
@@ -176,11 +178,13 @@ class Namespace:
 
 @contextmanager
 def scene(folder: Path, setting: Setting | None = None) -> Iterator[Scene]:
-    """Starts everything; needs two cores."""
+    """Starts everything, on cores that are kept awake where that can be done; needs two."""
     chosen = setting or Setting()
     cpus = tuple(sorted(os.sched_getaffinity(0)))
     away = chosen.namespace
     with ExitStack() as stack:
+        awake = () if why_not(KEEP_AWAKE, in_containers=False) else cpus
+        stack.enter_context(kept_awake(awake, KEEP_AWAKE, "scene", folder / "keep-awake.log"))
         server = stack.enter_context(
             NullServer(
                 NULL_SERVER,
