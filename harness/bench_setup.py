@@ -17,6 +17,10 @@ from harness.probes.placement import Placement
 from harness.store import RunFolder
 
 
+KeepAwake = Callable[[Sequence[int], str, Path], AbstractContextManager[Wakers]]
+"""Given cores, a run's id and a folder for its log: while it is entered, these cores do not halt."""
+
+
 @dataclass(frozen=True)
 class Resumption:
     """A run to go on with. `retry`: trials of it without a valid result are measured again."""
@@ -53,7 +57,6 @@ class BenchOptions:
 class Tools:
     """The parts that a session works with; `cli` chooses them.
 
-    `keep_awake`: for the run of this id, with this folder for its log; while it is entered, cores do not halt.
     `harness_hash` changes with whatever of the harness takes part in a measurement, `boot_id` when the machine
     starts anew (None: it does not tell).
     """
@@ -69,7 +72,7 @@ class Tools:
     locustfile: bool
     generator: Callable[[Path], AbstractContextManager[LoadGenerator]]
     calibrate: Callable[[LoadGenerator, Path, bool], JsonObject] | None
-    keep_awake: Callable[[str, Path], AbstractContextManager[Wakers]]
+    keep_awake: KeepAwake
     manifest: Callable[[Mapping[str, Artifact]], JsonObject]
     harness_hash: str
     boot_id: str | None

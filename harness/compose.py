@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.affinity import pinned
 from harness.asked import Asked
 from harness.awake import Wakers, is_worth_it, kept_awake, why_not
-from harness.bench_setup import BenchOptions, Resumption, Tools
+from harness.bench_setup import BenchOptions, KeepAwake, Resumption, Tools
 from harness.building import prepare
 from harness.calibrate import run_calibration
 from harness.catalogue import ROOT
@@ -170,7 +170,7 @@ def _tools(
         locustfile=locustfile is not None,
         generator=lambda log_folder: engine.start(placement, log_folder, web_port),
         calibrate=None if locustfile else _calibrate(engine, placement),
-        keep_awake=_keep_awake(engine, placement),
+        keep_awake=_keep_awake(engine),
         manifest=_manifest(name, driver.available().network_mode, placement),
         harness_hash=_harness_hash(),
         boot_id=_boot_id(),
@@ -186,19 +186,17 @@ def _engine(wanted: str, locustfile: Path | None, progress: Progress) -> EngineC
 
 
 def _awake(placement: Placement, engine: EngineChoice, *, in_containers: bool) -> Placement:
-    """With the cores that are to be kept awake, or a note of why they are not."""
+    """With the target's cores to be kept awake, or a note of why they are not."""
     if not is_worth_it():
         return placement
     if reason := why_not(engine.keep_awake, in_containers=in_containers):
-        return replace(placement, notes=(*placement.notes, f"idle cores halt: {reason}"))
-    return replace(placement, awake_cpus=placement.cpus)
+        return replace(placement, notes=(*placement.notes, f"the target's cores halt when idle: {reason}"))
+    return replace(placement, awake_cpus=placement.target_cpus)
 
 
-def _keep_awake(
-    engine: EngineChoice, placement: Placement
-) -> Callable[[str, Path], AbstractContextManager[Wakers]]:
-    def keep(run_id: str, log_folder: Path) -> AbstractContextManager[Wakers]:
-        return kept_awake(placement.awake_cpus, engine.keep_awake, run_id, log_folder / "keep-awake.log")
+def _keep_awake(engine: EngineChoice) -> KeepAwake:
+    def keep(cpus: Sequence[int], run_id: str, log_folder: Path) -> AbstractContextManager[Wakers]:
+        return kept_awake(cpus, engine.keep_awake, run_id, log_folder / "keep-awake.log")
 
     return keep
 
@@ -277,7 +275,7 @@ def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick
     with (
         pinned(placement.harness_cpus),
         workspace(BUILDS, "calibration") as folder,
-        _keep_awake(engine, placement)("calibration", folder),
+        _keep_awake(engine)(placement.awake_cpus, "calibration", folder),
         engine.start(placement, folder / "load", None) as generator,
     ):
         found = _calibrate(engine, placement)(generator, folder / "bouts", quick)

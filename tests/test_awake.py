@@ -156,7 +156,7 @@ def test_on_a_machine_of_ones_own_cores_may_halt(monkeypatch: pytest.MonkeyPatch
 def test_what_prevents_it_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.awake.machine.virtualisation", lambda _: "virtual machine, unnamed")
     found = _awake(PLACEMENT, engine(tmp_path), in_containers=False)
-    reason = "idle cores halt: what keeps them awake comes with the native worker, which is not built"
+    reason = "the target's cores halt when idle: what keeps them awake comes with the native worker, which is not built"
     assert found == replace(PLACEMENT, notes=(*PLACEMENT.notes, reason))
     (tmp_path / "keep-awake").touch()
     monkeypatch.setattr("harness.awake.make_idle_group", lambda *_: Refusal("not permitted"))
@@ -165,9 +165,9 @@ def test_what_prevents_it_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "in a container itself" in (why_not(tmp_path / "keep-awake", in_containers=True) or "")
 
 
-def test_all_cores_that_take_part_are_kept_awake(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_targets_cores_are_kept_awake(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.awake.machine.virtualisation", lambda _: "virtual machine, unnamed")
-    assert _awake(PLACEMENT, engine(program.parent), in_containers=False).awake_cpus == (0, 1)
+    assert _awake(PLACEMENT, engine(program.parent), in_containers=False).awake_cpus == PLACEMENT.target_cpus
 
 
 def test_without_cores_nothing_runs(tmp_path: Path) -> None:
