@@ -16,7 +16,6 @@ from harness.plan import PlanOptions
 from harness.probes.placement import Placement
 from harness.store import RunFolder
 
-
 KeepAwake = Callable[[Sequence[int], str, Path], AbstractContextManager[Wakers]]
 """Given cores, a run's id and a folder for its log: while it is entered, these cores do not halt."""
 
