@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from harness.model import JsonObject
 from harness.selftest.handicaps import Burdened, Handicap
 from harness.store import SCHEMA
+from harness.units import NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +17,10 @@ class Tried:
     """One handicap in one night. planned, arrived, least and most (that may arrive) are in `unit`.
 
     arrived: None where no account tells it. change_ratio: what the guard saw, head ÷ base − 1; None without pairs
-    enough to judge by. in_metric: whether the guard called that metric slower, confirmed. found: the same; where the
-    head has no other handicap, of any of its metrics, because what it burns shows in several.
+    enough to judge by. due_ratio: what it should have seen, by what arrived; None where that is not known.
+    twins_half_ratio: half the interval of the twins in that metric. cannot_tell: whether that was the guard's word.
+    in_metric: whether the guard called that metric slower, confirmed. found: the same; where the head has no other
+    handicap, of any of its metrics, because what it burns shows in several.
     """
 
     name: str
@@ -27,6 +31,9 @@ class Tried:
     most: float
     arrived: float | None
     change_ratio: float | None
+    due_ratio: float | None
+    twins_half_ratio: float | None
+    cannot_tell: bool
     in_metric: bool
     found: bool
 
@@ -37,6 +44,13 @@ class Tried:
     @property
     def as_planned(self) -> bool:
         return self.arrived is not None and self.least <= self.arrived <= self.most
+
+    @property
+    def is_beyond_telling(self) -> bool:
+        """Not found by a guard that says so, where identical twins alone seem to differ by more than half of it."""
+        if self.found or not self.cannot_tell or self.due_ratio is None or self.twins_half_ratio is None:
+            return False
+        return self.twins_half_ratio > self.due_ratio / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +79,19 @@ class NightFound:
 
 
 def from_json(document: JsonObject) -> NightFound:
-    """The reverse of `to_json`. Older nights knew only what was found in the handicap's own metric."""
+    """The reverse of `to_json`. Older nights knew only what was found in the handicap's own metric, and no noise."""
     twins = document["twins"]
     return NightFound(
         run=document["run"],
         status=document["status"],
         seed=document["seed"],
         reasons=tuple(document["reasons"]),
-        handicaps=tuple(Tried(**{"in_metric": t["found"], **t}) for t in document["handicaps"]),
+        handicaps=tuple(Tried(**{"in_metric": t["found"], **_NO_NOISE, **t}) for t in document["handicaps"]),
         twins=twins and Twins(twins["compared"], tuple(twins["slower"]), tuple(twins["faster"])),
     )
+
+
+_NO_NOISE: JsonObject = {"due_ratio": None, "twins_half_ratio": None, "cannot_tell": False}
 
 
 def found_in(night: JsonObject, heads: Sequence[Burdened], arrived: Mapping[str, float | None]) -> NightFound:
@@ -87,18 +104,21 @@ def found_in(night: JsonObject, heads: Sequence[Burdened], arrived: Mapping[str,
         status=night["status"],
         seed=night["seed"],
         reasons=() if measured else tuple(skipped or night["reasons"]),
-        handicaps=tuple(t for h in heads for t in _head(h, targets[h.name], arrived)) if measured else (),
+        handicaps=tuple(t for h in heads for t in _head(h, targets, arrived)) if measured else (),
         twins=_twins(targets["twin"]["metrics"]) if measured else None,
     )
 
 
-def _head(head: Burdened, target: JsonObject, arrived: Mapping[str, float | None]) -> Iterator[Tried]:
-    metrics = {m["metric"]: m for m in target["metrics"]}
+def _head(
+    head: Burdened, targets: Mapping[str, JsonObject], arrived: Mapping[str, float | None]
+) -> Iterator[Tried]:
+    metrics, twins = ({m["metric"]: m for m in targets[name]["metrics"]} for name in (head.name, "twin"))
     alone = len(head.handicaps) == 1
     any_slower = any(m["word"] == "slower" for m in metrics.values())
     for handicap in head.handicaps:
         if handicap.metric in metrics:
-            yield _tried(handicap, metrics[handicap.metric], arrived[handicap.name], alone and any_slower)
+            metric, twin = metrics[handicap.metric], twins[handicap.metric]
+            yield _tried(handicap, metric, twin, arrived[handicap.name], alone and any_slower)
 
 
 def _twins(metrics: list[JsonObject]) -> Twins:
@@ -106,7 +126,9 @@ def _twins(metrics: list[JsonObject]) -> Twins:
     return Twins(sum(m["ratio"] is not None for m in metrics), called["slower"], called["faster"])
 
 
-def _tried(handicap: Handicap, metric: JsonObject, arrived: float | None, elsewhere: bool) -> Tried:
+def _tried(
+    handicap: Handicap, metric: JsonObject, twin: JsonObject, arrived: float | None, elsewhere: bool
+) -> Tried:
     """elsewhere: whether another metric told of it."""
     in_metric = metric["word"] == "slower"
     least, most = handicap.accepted
@@ -119,6 +141,16 @@ def _tried(handicap: Handicap, metric: JsonObject, arrived: float | None, elsewh
         most=most,
         arrived=arrived,
         change_ratio=None if metric["ratio"] is None else metric["ratio"] - 1,
+        due_ratio=_due_ratio(handicap, metric["base"], arrived),
+        twins_half_ratio=None if twin["low"] is None else math.sqrt(twin["high"] / twin["low"]) - 1,
+        cannot_tell=metric["word"] == "cannot tell",
         in_metric=in_metric,
         found=in_metric or elsewhere,
     )
+
+
+def _due_ratio(handicap: Handicap, base: float | None, arrived: float | None) -> float | None:
+    """What arrived as a share of the metric; a wait is added to a time, which is in ns."""
+    if arrived is None or not base:
+        return None
+    return arrived / 100 if handicap.unit == "%" else arrived * NS_PER_MS / base

@@ -9,6 +9,7 @@ from harness.errors import ExitCode
 from harness.model import JsonObject
 from harness.selftest.found import NightFound, Tried
 from harness.stats.proportion import Rate
+from harness.units import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,25 @@ def reasons(nights: Sequence[NightFound]) -> Iterator[tuple[ExitCode, str]]:
             size = "unknown" if one.arrived is None else f"{one.arrived:.3g} {one.unit}"
             text = f"{name}: arrived as {size}, not {one.least:g} to {one.most:g}: that night proves nothing"
             yield ExitCode.TOO_FEW_TRIALS, text
-        missed = tally.found[name].tries - tally.found[name].happened
-        if missed:
-            yield ExitCode.BROKEN_PROMISE, f"{name}: missed in {missed} of {tally.found[name].tries} nights"
+        yield from _missed(name, [t for t in tries if t.judged])
     if tally.by_metric.happened:
         alarms = sorted({title for n in nights if n.twins for title in n.twins.slower})
         text = f"identical twins: {tally.by_metric.happened} false alarms ({', '.join(alarms)})"
         yield ExitCode.BROKEN_PROMISE, text
     if not nights:
         yield ExitCode.TOO_FEW_TRIALS, "no night was measured"
+
+
+def _missed(name: str, judged: Sequence[Tried]) -> Iterator[tuple[ExitCode, str]]:
+    beyond = [t.twins_half_ratio for t in judged if t.is_beyond_telling and t.twins_half_ratio is not None]
+    if beyond:
+        yield (
+            ExitCode.TOO_FEW_TRIALS,
+            f"{name}: could not be told in {len(beyond)} of {len(judged)} nights: "
+            f"identical twins alone scattered by up to ±{percent(max(beyond))}",
+        )
+    if missed := sum(not t.found for t in judged) - len(beyond):
+        yield ExitCode.BROKEN_PROMISE, f"{name}: missed in {missed} of {len(judged)} nights"
 
 
 def to_json(nights: Sequence[NightFound]) -> JsonObject:

@@ -86,6 +86,9 @@ class Guard:
                             "window": m.window,
                             "word": "same" if t.variant == TWIN.name else "slower",
                             "ratio": 1.2,
+                            "base": 1e6,
+                            "low": 1.1,
+                            "high": 1.3,
                         }
                         for m in options.file.metrics
                     ],

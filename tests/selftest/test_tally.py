@@ -23,6 +23,7 @@ def night(
     burden: Mapping[str, str | None] | None = None,
     twin: Mapping[str, str | None] | None = None,
     arrived: Mapping[str, float | None] = AS_PLANNED,
+    twins_half_ratio: float = 0.03,
     **changes: object,
 ) -> NightFound:
     """burden, twin: metric → word, None for one without pairs; slower and the same unless named."""
@@ -32,18 +33,22 @@ def night(
         "seed": 1,
         "reasons": [],
         "skipped": {},
-        "targets": [_target("go+twin", "same", twin or {}), _target("go+burdened", "slower", burden or {})],
+        "targets": [
+            _target("go+twin", "same", twin or {}, twins_half_ratio),
+            _target("go+burdened", "slower", burden or {}),
+        ],
         **changes,
     }
     return found_in(document, (TOGETHER,), arrived)
 
 
-def _target(name: str, usual: str, words: Mapping[str, str | None]) -> JsonObject:
+def _target(name: str, usual: str, words: Mapping[str, str | None], noise_ratio: float = 0.03) -> JsonObject:
     metrics = []
     for metric in METRICS:
         word = words.get(metric, usual)
         ratio = None if word is None else 1.2
-        metrics.append({"metric": metric, "title": metric, "word": word or "cannot tell", "ratio": ratio})
+        told = {"metric": metric, "title": metric, "word": word or "cannot tell", "ratio": ratio}
+        metrics.append({**told, "base": 1e6, "low": 1 / (1 + noise_ratio), "high": 1 + noise_ratio})
     return {"target": name, "metrics": metrics}
 
 
@@ -71,6 +76,33 @@ def test_a_miss_is_a_failure_that_says_how_often() -> None:
     assert code(*nights) is ExitCode.BROKEN_PROMISE
     assert f"{CPU}: missed in 1 of 2" in texts(*nights)
     assert tally_of(nights).found[CPU].happened == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "twins_half_ratio", "expected"),
+    [
+        ("cannot tell", 0.09, ExitCode.BROKEN_PROMISE),  # what arrived is 20 %
+        ("cannot tell", 0.11, ExitCode.TOO_FEW_TRIALS),
+        ("same", 0.11, ExitCode.BROKEN_PROMISE),
+    ],
+)
+def test_a_guard_that_cannot_tell_among_noise_has_missed_nothing(
+    word: str, twins_half_ratio: float, expected: ExitCode
+) -> None:
+    seen = night({"cpu_ns_per_request": word}, twins_half_ratio=twins_half_ratio)
+    assert code(seen) is expected
+    assert from_json(seen.to_json()) == seen
+    assert tally_of([seen]).found[CPU].happened == 0, "it is a night in which it was not found, all the same"
+    if expected is ExitCode.TOO_FEW_TRIALS:
+        text = f"{CPU}: could not be told in 1 of 1 nights: identical twins alone scattered by up to ±11 %"
+        assert texts(seen) == text
+
+
+def test_a_wait_is_set_against_the_time_that_it_is_added_to() -> None:
+    """2 ms on a P99 of 1 ms are 200 %."""
+    words = {"p99_ns": "cannot tell"}
+    assert code(night(words, twins_half_ratio=0.9)) is ExitCode.BROKEN_PROMISE
+    assert code(night(words, twins_half_ratio=1.1)) is ExitCode.TOO_FEW_TRIALS
 
 
 def test_what_one_handicap_burns_may_show_in_another_metric_of_its_head() -> None:
