@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.drivers.build import tail
-from harness.drivers.cgroups import Refusal, make_idle_group
+from harness.drivers.cgroups import Refusal, is_at_the_top, make_idle_group
 from harness.drivers.owner import Owner, marks
 from harness.drivers.supervised import Command, Supervised
 from harness.errors import InfrastructureError, ProbeError, StartError
@@ -24,7 +24,6 @@ from harness.probes.procfs import PROC, parse_stat
 
 _THREAD = re.compile(rb"\(awake-(\d+)\)")
 _START_DEADLINE_S = 10.0
-_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
 def is_worth_it() -> bool:
@@ -41,12 +40,14 @@ def why_not(program: Path, *, in_containers: bool) -> str | None:
     """
     if not program.is_file():
         return "what keeps them awake comes with the native worker, which is not built"
-    if in_containers and any(mark.exists() for mark in _CONTAINER_MARKS):
-        return "the harness is in a container itself, so its idle group would not be beside those of the services"
     group = make_idle_group("probe", Owner.current())
     if isinstance(group, Refusal):
         return group.reason
-    group.folder.rmdir()
+    try:
+        if in_containers and not is_at_the_top(group):
+            return "the harness is in a container itself, so its idle group would not be beside those of the services"
+    finally:
+        group.folder.rmdir()
     return None
 
 

@@ -19,7 +19,7 @@ from harness import awake
 from harness.awake import kept_awake, why_not
 from harness.catalogue import ROOT
 from harness.compose import _awake
-from harness.drivers.cgroups import Refusal, leftover_groups
+from harness.drivers.cgroups import ControlGroup, Refusal, leftover_groups
 from harness.drivers.owner import marked_processes
 from harness.engine import EngineChoice
 from harness.errors import InfrastructureError, StartError
@@ -161,8 +161,29 @@ def test_what_prevents_it_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "keep-awake").touch()
     monkeypatch.setattr("harness.awake.make_idle_group", lambda *_: Refusal("not permitted"))
     assert why_not(tmp_path / "keep-awake", in_containers=False) == "not permitted"
-    monkeypatch.setattr("harness.awake._CONTAINER_MARKS", (tmp_path,))
-    assert "in a container itself" in (why_not(tmp_path / "keep-awake", in_containers=True) or "")
+
+
+@pytest.mark.parametrize(
+    ("version", "file", "is_top"),
+    [(1, "release_agent", True), (1, "tasks", False), (2, "cgroup.stat", True), (2, "cgroup.events", False)],
+)
+def test_beside_the_groups_of_containers_it_has_to_be_at_the_machines_top(
+    version: int, file: str, is_top: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The root's group has a file that others lack, or lacks one that they have: cgroups(7)."""
+
+    def made(*_: object) -> ControlGroup:
+        folder = tmp_path / "group"
+        folder.mkdir()
+        return ControlGroup(folder, folder / "cpu.stat", version)
+
+    (tmp_path / file).touch()
+    (tmp_path / "keep-awake").touch()
+    monkeypatch.setattr("harness.awake.make_idle_group", made)
+    assert why_not(tmp_path / "keep-awake", in_containers=False) is None
+    reason = why_not(tmp_path / "keep-awake", in_containers=True)
+    assert (reason is None) is is_top
+    assert is_top or "in a container itself" in (reason or "")
 
 
 def test_the_targets_cores_are_kept_awake(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,14 @@ def make_idle_group(run_id: str, owner: Owner) -> ControlGroup | Refusal:
     return Refusal(reason)
 
 
+def is_at_the_top(group: ControlGroup) -> bool:
+    """Whether it stands right below the machine's root, and not a container's, which looks the same from inside."""
+    above = group.folder.parent
+    return (
+        (above / "release_agent").exists() if group.version == 1 else not (above / "cgroup.events").exists()
+    )
+
+
 def leftover_groups() -> Iterator[tuple[Path, str, Owner | None]]:
     """(folder, run id, owner) of each group that a harness made and that no longer holds a process."""
     for above in dict.fromkeys(
