@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scene import SECONDS, Scene, Seen, Setting, cpu_group, held, hogs, network_namespace, scene
 
-CROWDED = Setting(delay="stall:1s,300ms", options=("--backlog", "0", "--answers-per-connection", "20"))
+CROWDED = Setting(delay="stall:1s,300ms", options=("--backlog", "0", "--answers-per-connection", "2"))
 Round = Callable[[], Seen | None]
 """One window with trouble; None: it cannot be made here."""
 

@@ -29,7 +29,7 @@ from harness.units import NS_PER_S
 
 CLEAN_ATTEMPTS = 5
 """On a machine with other work a window may be spoilt in truth, so one of several has to be clean."""
-CROWDED = ("--backlog", "0", "--answers-per-connection", "20")
+CROWDED = ("--backlog", "0", "--answers-per-connection", "2")
 """A server that closes connections now and then, and lets next to none wait to be accepted."""
 CROWDING = "stall:1s,300ms"
 """After each stall many connections are closed, and so opened again, at once."""
