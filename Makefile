@@ -49,11 +49,11 @@ setup: .venv/.ready ## .venv/bin/harness, from the hashed lock
 
 # The worker is compiled while Python packages come in: a minute less to wait, the first time. How it went, the harness tells.
 .PHONY: ready-to-bench
-ready-to-bench:
+ready-to-bench: .venv/.python
 	@$(MAKE) --no-print-directory --jobs 2 setup early-worker
 
 .PHONY: early-worker
-early-worker: .venv/.python
+early-worker:
 	@export PATH="$$PATH:$$HOME/.cargo/bin"; if [ ! -e .build/worker/release/keep-awake ] && command -v cargo >/dev/null; then \
 	env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory worker >/dev/null 2>&1 || true; fi
 
