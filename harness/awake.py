@@ -1,4 +1,4 @@
-"""Keeps the target's cores from halting, where it is a hypervisor that they halt for.
+"""Keeps the cores of a measurement from halting, where it is a hypervisor that they halt for.
 
 A virtual core with nothing to do is given away, and runs again once the hypervisor has found it a place: 50 µs to some
 milliseconds after the request came that it is wanted for. That shows in response times, and is counted as stolen time.

@@ -186,12 +186,12 @@ def _engine(wanted: str, locustfile: Path | None, progress: Progress) -> EngineC
 
 
 def _awake(placement: Placement, engine: EngineChoice, *, in_containers: bool) -> Placement:
-    """With the target's cores to be kept awake, or a note of why they are not."""
+    """With the cores that are to be kept awake, or a note of why they are not."""
     if not is_worth_it():
         return placement
     if reason := why_not(engine.keep_awake, in_containers=in_containers):
-        return replace(placement, notes=(*placement.notes, f"the target's cores halt when idle: {reason}"))
-    return replace(placement, awake_cpus=placement.target_cpus)
+        return replace(placement, notes=(*placement.notes, f"idle cores halt: {reason}"))
+    return replace(placement, awake_cpus=placement.cpus)
 
 
 def _keep_awake(engine: EngineChoice) -> KeepAwake:

@@ -76,7 +76,7 @@ def _idle_cores(root: Path) -> Finding:
     if reason := awake.why_not(_worker_binary(root).with_name("keep-awake"), in_containers=False):
         advice = "response times scatter more; it takes the native worker, and the right to make a control group (root)"
         return Finding("idle cores", "note", f"halt: {reason}", advice)
-    return Finding("idle cores", "ok", "the target's are kept from halting while something is measured")
+    return Finding("idle cores", "ok", "kept from halting while something is measured")
 
 
 def _disk(root: Path) -> Finding:

@@ -156,7 +156,7 @@ def test_on_a_machine_of_ones_own_cores_may_halt(monkeypatch: pytest.MonkeyPatch
 def test_what_prevents_it_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.awake.machine.virtualisation", lambda _: "virtual machine, unnamed")
     found = _awake(PLACEMENT, engine(tmp_path), in_containers=False)
-    reason = "the target's cores halt when idle: what keeps them awake comes with the native worker, which is not built"
+    reason = "idle cores halt: what keeps them awake comes with the native worker, which is not built"
     assert found == replace(PLACEMENT, notes=(*PLACEMENT.notes, reason))
     (tmp_path / "keep-awake").touch()
     monkeypatch.setattr("harness.awake.make_idle_group", lambda *_: Refusal("not permitted"))
@@ -186,9 +186,9 @@ def test_beside_the_groups_of_containers_it_has_to_be_at_the_machines_top(
     assert is_top or "in a container itself" in (reason or "")
 
 
-def test_the_targets_cores_are_kept_awake(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_cores_that_take_part_are_kept_awake(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.awake.machine.virtualisation", lambda _: "virtual machine, unnamed")
-    assert _awake(PLACEMENT, engine(program.parent), in_containers=False).awake_cpus == PLACEMENT.target_cpus
+    assert _awake(PLACEMENT, engine(program.parent), in_containers=False).awake_cpus == PLACEMENT.cpus
 
 
 def test_without_cores_nothing_runs(tmp_path: Path) -> None:

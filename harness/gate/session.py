@@ -204,9 +204,10 @@ def _probe(options: GateOptions, tools: Tools, run: RunFolder, progress: Progres
     placement = tools.placement
     progress.live("listening to how noisy the machine is")
     cpus = sorted({*placement.target_cpus, *placement.generator_cpus})
-    # What is stolen while the generator's core halts is no doing of others either.
-    awake = cpus if placement.awake_cpus else ()
-    with pinned(placement.harness_cpus), tools.keep_awake(awake, run.run_id, run.path / "load") as wakers:
+    with (
+        pinned(placement.harness_cpus),
+        tools.keep_awake(placement.awake_cpus, run.run_id, run.path / "load") as wakers,
+    ):
         noise = measure_noise(cpus, placement.target_cpus[0], options.probe_s, wakers.cpu_ns)
     progress.line(f"noise: {noise_text(to_json(noise))}")
     return noise

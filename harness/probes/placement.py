@@ -46,7 +46,7 @@ class Placement:
     """Who runs where. `sharing` other than "none" has to stand on everything that is printed.
 
     A nice value of None leaves that party's as it is. `memory_limit_bytes`: the profile's, for the target.
-    `awake_cpus`: the target's where they are kept from halting (harness/awake.py).
+    `awake_cpus`: those that are kept from halting (harness/awake.py).
     """
 
     target_cpus: tuple[int, ...]

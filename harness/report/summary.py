@@ -84,7 +84,7 @@ def _machine(manifest: Mapping[str, Any]) -> Machine:
 
 def _awake_notes(placement: Mapping[str, Any]) -> list[str]:
     return (
-        ["the target's cores were kept from halting: a virtual one comes back late"]
+        ["idle cores were kept from halting: a virtual one comes back late"]
         if placement.get("awake_cpus")
         else []
     )
