@@ -90,12 +90,7 @@ def kept_awake(cpus: Sequence[int], program: Path, run_id: str, log: Path) -> It
         cpus=tuple(cpus),
         control_group=group,
     )
-    try:
-        process = Supervised(command, marks(run_id, owner))
-    except StartError:
-        group.folder.rmdir()
-        raise
-    with process:
+    with Supervised(command, marks(run_id, owner)) as process:
         wakers = Wakers(process)
         _await_all(process, wakers, cpus, log)
         yield wakers

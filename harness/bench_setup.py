@@ -16,8 +16,8 @@ from harness.plan import PlanOptions
 from harness.probes.placement import Placement
 from harness.store import RunFolder
 
-KeepAwake = Callable[[Sequence[int], str, Path], AbstractContextManager[Wakers]]
-"""Given cores, a run's id and a folder for its log: while it is entered, these cores do not halt."""
+KeepAwake = Callable[[str, Path], AbstractContextManager[Wakers]]
+"""Given a run's id and a folder for its log: while it is entered, the placement's `awake_cpus` do not halt."""
 
 
 @dataclass(frozen=True)

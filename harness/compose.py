@@ -170,7 +170,7 @@ def _tools(
         locustfile=locustfile is not None,
         generator=lambda log_folder: engine.start(placement, log_folder, web_port),
         calibrate=None if locustfile else _calibrate(engine, placement),
-        keep_awake=_keep_awake(engine),
+        keep_awake=_keep_awake(engine, placement),
         manifest=_manifest(name, driver.available().network_mode, placement),
         harness_hash=_harness_hash(),
         boot_id=_boot_id(),
@@ -194,9 +194,9 @@ def _awake(placement: Placement, engine: EngineChoice, *, in_containers: bool) -
     return replace(placement, awake_cpus=placement.cpus)
 
 
-def _keep_awake(engine: EngineChoice) -> KeepAwake:
-    def keep(cpus: Sequence[int], run_id: str, log_folder: Path) -> AbstractContextManager[Wakers]:
-        return kept_awake(cpus, engine.keep_awake, run_id, log_folder / "keep-awake.log")
+def _keep_awake(engine: EngineChoice, placement: Placement) -> KeepAwake:
+    def keep(run_id: str, log_folder: Path) -> AbstractContextManager[Wakers]:
+        return kept_awake(placement.awake_cpus, engine.keep_awake, run_id, log_folder / "keep-awake.log")
 
     return keep
 
@@ -275,7 +275,7 @@ def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick
     with (
         pinned(placement.harness_cpus),
         workspace(BUILDS, "calibration") as folder,
-        _keep_awake(engine)(placement.awake_cpus, "calibration", folder),
+        _keep_awake(engine, placement)("calibration", folder),
         engine.start(placement, folder / "load", None) as generator,
     ):
         found = _calibrate(engine, placement)(generator, folder / "bouts", quick)

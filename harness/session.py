@@ -71,7 +71,7 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
         )
         with (
             pinned(tools.placement.harness_cpus),
-            tools.keep_awake(tools.placement.awake_cpus, run.run_id, run.path / "load"),
+            tools.keep_awake(run.run_id, run.path / "load"),
         ):
             interrupted = _measure_all(options, tools, plan, artifacts, kit, sitting, progress)
     return _outcome(options, run, plan, sitting.document["skipped"], interrupted=interrupted)

@@ -243,7 +243,10 @@ def hogs(cpu: int, count: int = 4) -> Iterator[Trouble]:
     stand still at their place until the trouble is made, so that all of it happens in the window.
     """
     with ExitStack() as stack:
-        running = [stack.enter_context(_hog(cpu)) for _ in range(count)]
+        running = [stack.enter_context(burning(cpu)) for _ in range(count)]
+        for process in running:
+            process.send_signal(signal.SIGSTOP)
+            set_nice(process.pid, GENERATOR_NICE - 5)
 
         def start() -> None:
             for process in running:
@@ -253,12 +256,11 @@ def hogs(cpu: int, count: int = 4) -> Iterator[Trouble]:
 
 
 @contextmanager
-def _hog(cpu: int) -> Iterator[subprocess.Popen[bytes]]:
+def burning(cpu: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that wants all of a core, the first of a session of its own."""
     with subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) as process:
         try:
-            process.send_signal(signal.SIGSTOP)
             os.sched_setaffinity(process.pid, {cpu})
-            set_nice(process.pid, GENERATOR_NICE - 5)
             yield process
         finally:
             process.kill()

@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from load.waiting import eventually
 from report.made import PLACEMENT
+from scene import KEEP_AWAKE, burning
 
 from harness import awake
 from harness.awake import kept_awake, why_not
@@ -25,7 +24,6 @@ from harness.engine import EngineChoice
 from harness.errors import InfrastructureError, StartError
 from harness.load.supervise import LOCUST
 
-PROGRAM = ROOT / ".build/worker/release/keep-awake"
 CPUS = tuple(sorted(os.sched_getaffinity(0)))
 RUN = "awake-test"
 
@@ -33,16 +31,9 @@ RUN = "awake-test"
 @pytest.fixture
 def program() -> Path:
     """Where it is, on a machine where it can do its work."""
-    if reason := why_not(PROGRAM, in_containers=False):
+    if reason := why_not(KEEP_AWAKE, in_containers=False):
         pytest.skip(reason)
-    return PROGRAM
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 60
-    while not (done := condition()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return done
+    return KEEP_AWAKE
 
 
 def groups() -> list[Path]:
@@ -54,17 +45,6 @@ def groups() -> list[Path]:
 
 def policy_of(stat: bytes) -> int:
     return int(stat[stat.rindex(b")") + 2 :].split()[38])
-
-
-@contextmanager
-def burning(cpu: int) -> Iterator[int]:
-    """A process that wants all of a core; its id."""
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) as busy:
-        os.sched_setaffinity(busy.pid, {cpu})
-        try:
-            yield busy.pid
-        finally:
-            busy.kill()
 
 
 def test_an_idle_core_does_not_halt_and_nothing_is_left(program: Path, tmp_path: Path) -> None:
@@ -85,10 +65,10 @@ def test_an_idle_core_does_not_halt_and_nothing_is_left(program: Path, tmp_path:
 def test_who_wants_the_core_has_it(program: Path, tmp_path: Path) -> None:
     """The kernel gives the idle class 0.3 % beside a process of the usual one."""
     cpu = CPUS[-1]
-    with kept_awake([cpu], program, RUN, tmp_path / "log") as wakers, burning(cpu) as pid:
-        assert eventually(lambda: cpu_ticks(pid) > 0)
-        taken_before_ns, used_before = wakers.cpu_ns()[cpu], cpu_ticks(pid)
-        assert eventually(lambda: cpu_ticks(pid) - used_before >= 200)
+    with kept_awake([cpu], program, RUN, tmp_path / "log") as wakers, burning(cpu) as busy:
+        assert eventually(lambda: cpu_ticks(busy.pid) > 0)
+        taken_before_ns, used_before = wakers.cpu_ns()[cpu], cpu_ticks(busy.pid)
+        assert eventually(lambda: cpu_ticks(busy.pid) - used_before >= 200)
         taken_ns = wakers.cpu_ns()[cpu] - taken_before_ns
     assert taken_ns < 0.05 * 2e9
 
@@ -103,6 +83,16 @@ def test_a_core_that_is_not_there_is_told_of(program: Path, tmp_path: Path) -> N
         kept_awake([CPUS[0], 1_023], program, RUN, tmp_path / "log"),
     ):
         pytest.fail("it cannot be kept awake")
+    assert groups() == []
+
+
+@pytest.mark.usefixtures("program")
+def test_a_program_that_cannot_be_executed_leaves_no_group(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StartError, match="cannot execute"),
+        kept_awake(CPUS[:1], tmp_path, RUN, tmp_path / "log"),
+    ):
+        pytest.fail("it cannot be started")
     assert groups() == []
 
 
@@ -150,7 +140,7 @@ def engine(programs: Path) -> EngineChoice:
 def test_on_a_machine_of_ones_own_cores_may_halt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.awake.machine.virtualisation", lambda _: "none")
     assert not awake.is_worth_it()
-    assert _awake(PLACEMENT, engine(PROGRAM.parent), in_containers=False) == PLACEMENT
+    assert _awake(PLACEMENT, engine(KEEP_AWAKE.parent), in_containers=False) == PLACEMENT
 
 
 def test_what_prevents_it_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,16 +60,11 @@ def make_idle_group(run_id: str, owner: Owner) -> ControlGroup | Refusal:
     reason = "no cpu control group is mounted here"
     for version, mount, _ in _mounted("cpu"):
         try:
-            folder = _fresh_folder(mount, run_id, owner)
-            try:
+            with _fresh_folder(mount, run_id, owner) as folder:
                 (folder / "cpu.idle").write_text("1")  # since Linux 5.15
-            except OSError:
-                folder.rmdir()
-                raise
+                return ControlGroup(folder, folder / "cpu.stat", version)
         except OSError as error:
             reason = f"no idle control group may be made ({error.strerror}: {mount})"
-        else:
-            return ControlGroup(folder, folder / "cpu.stat", version)
     return Refusal(reason)
 
 
@@ -110,8 +106,7 @@ def oom_kills(events: str | None) -> int:
 
 def make_in(parent: Parent, limit_bytes: int, run_id: str, owner: Owner) -> ControlGroup:
     """A limited group in a parent; none is left there when the limit cannot be set. Raises OSError."""
-    folder = _fresh_folder(parent.folder, run_id, owner)
-    try:
+    with _fresh_folder(parent.folder, run_id, owner) as folder:
         if parent.version == 1:
             (folder / "memory.limit_in_bytes").write_text(str(limit_bytes))
             swap, swap_limit = folder / "memory.memsw.limit_in_bytes", str(limit_bytes)
@@ -120,14 +115,22 @@ def make_in(parent: Parent, limit_bytes: int, run_id: str, owner: Owner) -> Cont
             swap, swap_limit = folder / "memory.swap.max", "0"
         if swap.exists():
             swap.write_text(swap_limit)
-    except OSError:
-        folder.rmdir()
-        raise
     events = "memory.oom_control" if parent.version == 1 else "memory.events"
     return ControlGroup(folder, folder / events, parent.version)
 
 
-def _fresh_folder(parent: Path, run_id: str, owner: Owner) -> Path:
+@contextmanager
+def _fresh_folder(parent: Path, run_id: str, owner: Owner) -> Iterator[Path]:
+    """A new folder; what fails to make a group of it as it should be leaves none. Raises OSError."""
+    folder = _made_folder(parent, run_id, owner)
+    try:
+        yield folder
+    except OSError:
+        folder.rmdir()
+        raise
+
+
+def _made_folder(parent: Path, run_id: str, owner: Owner) -> Path:
     number = 0
     while True:
         folder = parent / f"bench.{run_id}.{owner}.{number}"

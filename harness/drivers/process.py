@@ -139,13 +139,11 @@ class ProcessDriver:
 
 @contextmanager
 def _start(command: Command, run_id: str, artifact: Artifact) -> Iterator[Supervised]:
-    """The supervised process; its control group goes with it, or at once if it cannot even start."""
+    """The supervised process; what it says when it cannot start names the target."""
     command.log_path.parent.mkdir(parents=True, exist_ok=True)
     try:
         process = Supervised(command, marks(run_id, Owner.current()))
     except StartError as error:
-        if command.control_group is not None:
-            command.control_group.folder.rmdir()
         raise StartError(f"{artifact.target.id}: {error}") from None
     with process:
         yield process

@@ -55,7 +55,7 @@ class Supervised:
     """A running command under its watchdog; a context manager that leaves nothing behind.
 
     `pid` is the command's own process id (also its process group and session), never the watchdog's.
-    Raises StartError from the constructor when the command cannot be executed.
+    Raises StartError from the constructor when the command cannot be executed; its control group is then gone too.
     """
 
     def __init__(self, command: Command, marks: Mapping[str, str]) -> None:
@@ -79,6 +79,9 @@ class Supervised:
                 raise StartError(started["error"] if started else unreported)
         except BaseException:
             self._close()
+            if command.control_group is not None:
+                with suppress(OSError):
+                    command.control_group.folder.rmdir()
             raise
         self.pid: int = started["pid"]
         self.started_unix_ns: int = started["unix_ns"]

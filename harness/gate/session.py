@@ -149,7 +149,7 @@ def _measure(
     keeper = GeneratorKeeper(lambda: tools.generator(run.path / "load"))
     with (
         pinned(tools.placement.harness_cpus),
-        tools.keep_awake(tools.placement.awake_cpus, run.run_id, run.path / "load"),
+        tools.keep_awake(run.run_id, run.path / "load"),
         workspace(options.workspace, "gate") as folder,
     ):
         bench = Bench(
@@ -206,7 +206,7 @@ def _probe(options: GateOptions, tools: Tools, run: RunFolder, progress: Progres
     cpus = sorted({*placement.target_cpus, *placement.generator_cpus})
     with (
         pinned(placement.harness_cpus),
-        tools.keep_awake(placement.awake_cpus, run.run_id, run.path / "load") as wakers,
+        tools.keep_awake(run.run_id, run.path / "load") as wakers,
     ):
         noise = measure_noise(cpus, placement.target_cpus[0], options.probe_s, wakers.cpu_ns)
     progress.line(f"noise: {noise_text(to_json(noise))}")
