@@ -124,10 +124,12 @@ with kept_awake([int(sys.argv[1])], Path(sys.argv[2]), sys.argv[3], Path(sys.arg
 def test_it_ends_with_a_killed_harness(program: Path, tmp_path: Path) -> None:
     argv = [sys.executable, "-c", HARNESS, str(CPUS[0]), str(program), RUN, str(tmp_path / "log")]
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as harness:
-        assert harness.stdout is not None
-        assert harness.stdout.readline() == "awake\n"
-        assert len(groups()) == 1
-        harness.kill()
+        try:
+            assert harness.stdout is not None
+            assert harness.stdout.readline() == "awake\n"
+            assert len(groups()) == 1
+        finally:
+            harness.kill()
     assert eventually(lambda: not any(m.run_id == RUN for m in marked_processes()))
     assert eventually(lambda: groups() == [])
     assert not [run for _, run, _ in leftover_groups() if run == RUN]
