@@ -15,7 +15,7 @@ FULL_ROUNDS = 5
 UNTIL_TIGHT_BUDGET_S = 3_600.0
 _OVERHEAD_S = 10.0
 """Starts, two packs of conformance cases, priming the answers, drain, stop: about so long beside the load."""
-_OVERHEAD_WINDOW_S = 1.5
+_OVERHEAD_WINDOW_S = 0.6
 _SHORTEST_WINDOW_S = 3.0
 _QUICK_SCALE = 0.4
 _QUICK_WARMUP_S = 6.0

@@ -155,7 +155,11 @@ class TargetFile(FileModel):
     pauses: PauseLog | None = Field(None, description="pauses for garbage collection")
     newest_runtime: NewestRuntime | None = Field(None, description="for `gate --head-runtime latest`")
     test: tuple[tuple[str, ...], ...] = Field((), description="its own tests; BENCH_KIT names the kit")
-    warmup_hint_s: float = Field(3.0, ge=0, description="how long it usually warms up; only plans use it")
+    warmup_hint_s: float = Field(
+        3.0,
+        ge=0,
+        description="how long it usually warms up; noise ends no warm-up sooner",
+    )
     download: Size | None = Field(
         None, description="about so much is fetched for its first build as a process"
     )

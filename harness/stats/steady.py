@@ -12,7 +12,8 @@ services that never settle, some in cycles; both are results here.
 
 A machine may be too noisy for that bound in the time there is. A series without drift from its beginning on,
 as that of a service with nothing to warm up, is then "level" at least: calm by a bound three times as wide, over
-all but its first two seconds.
+all but its first two seconds. Where the noise is so large that not even that bound can be met in time, though
+nothing drifts either, waiting is futile.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ Verdict = Literal["steady", "level", "too short", "drifting", "cyclic", "unsettl
 _DRIFT_SPAN_S = 10
 _START_S = 2
 """Connections are opened and the first pages touched: never level with the rest."""
+
+_LARGEST_STEP_RATIO = 0.15
+"""Of a service that has nothing to warm up, on a machine whose speed comes and goes. One that has doubles."""
 
 _OUTLIER_DEVIATIONS = 3.0
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
@@ -101,6 +105,22 @@ def assess(series: Sequence[float], criteria: Criteria = DEFAULT) -> Steady:
     return Steady(None, "level" if level else "unsettled", drift_ratio=latest.drift_ratio)
 
 
+def is_futile(series: Sequence[float], longest_s: int, criteria: Criteria = COARSE) -> bool:
+    """Whether more seconds, up to `longest_s` of them in all, would tell of the machine's noise alone.
+
+    No drift is seen since the beginning, its halves lie no farther apart than noise brings them, and the error of
+    the slope, which falls with the seconds to the power of 3/2, will not come down to what the criteria allow.
+    """
+    rest = series[_START_S:]
+    if len(rest) < criteria.shortest_s:
+        return False
+    whole = _Window(rest)
+    if not whole.usable or whole.drifts(criteria.confidence) or whole.step_ratio() > _LARGEST_STEP_RATIO:
+        return False
+    shrinks_to: float = (len(rest) / max(len(rest), longest_s - _START_S)) ** 1.5
+    return whole.drift_error_ratio(criteria.confidence) * shrinks_to > criteria.drift_ratio
+
+
 def _calm_length(series: Sequence[float], criteria: Criteria) -> int | None:
     """The longest run of last seconds that is calm; None when none is."""
     shortest = max(criteria.shortest_s, math.ceil(len(series) / 3))
@@ -149,6 +169,11 @@ class _Window:
     def drifts(self, confidence: float) -> bool:
         """More than by chance."""
         return abs(self.drift_ratio) > self.drift_error_ratio(confidence)
+
+    def step_ratio(self) -> float:
+        """Between the means of the first and the second half."""
+        half = len(self.values) // 2
+        return abs(sum(self.values[-half:]) - sum(self.values[:half])) / half
 
     def is_calm(self, criteria: Criteria) -> bool:
         if not self.usable:

@@ -3,7 +3,8 @@
 All the while the service is asked for its count of answers, as it is between the windows. Were it asked there for
 the first time, a runtime that compiles what it sees would compile anew in the first seconds of a window.
 
-After half of the cap a level series is enough: more seconds would tell more of the machine's noise, not of the service.
+After as long as the target usually takes, and a few seconds at least, a level series is enough, and so is one so noisy
+that more seconds would tell more of the machine, not of the service.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from harness.live import Reports, Seconds
 from harness.load.result import read_reports
 from harness.load.supervise import Progress
 from harness.model import Window
-from harness.stats.steady import Steady, assess, whole_seconds
+from harness.stats.steady import Steady, assess, is_futile, whole_seconds
 from harness.trials.under_load import UnderLoad
 from harness.units import NS_PER_S
+
+_PATIENCE_S = 12
+"""So long at least the test may take to find a noisy series steady."""
 
 
 def warm_up(load: UnderLoad) -> None:
@@ -24,6 +28,7 @@ def warm_up(load: UnderLoad) -> None:
     if spec is None:
         trial.record["warmup"] = None
         return
+    patience_s = max(_PATIENCE_S, trial.planned.case.target.warmup_hint_s)
     window = Window(name="warmup", mode="closed", duration=spec.max, connections=(spec.connections,))
     folder = trial.folder / "warmup"
     plan = load.plan(window, spec.connections)
@@ -40,7 +45,8 @@ def warm_up(load: UnderLoad) -> None:
         if verdict or len(whole) < spec.min:
             return
         found = assess(whole)
-        if found.at_second is not None or (found.verdict == "level" and len(whole) >= spec.max / 2):
+        enough = len(whole) >= patience_s and (found.verdict == "level" or is_futile(whole, round(spec.max)))
+        if found.at_second is not None or enough:
             verdict.append(found)
             load.generator.flush()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.stats.steady import Criteria, Steady, assess
+from harness.stats.steady import Criteria, Steady, assess, is_futile
 
 CAP_S = 60
 DATA = Path(__file__).parent / "data"
@@ -167,6 +167,32 @@ def test_what_drifts_is_hardly_ever_level(rise_per_s: float, deviation: float) -
         noisy(lambda second: 1000 * (1 + rise_per_s * second), deviation, seed)[:25] for seed in range(60)
     ]
     assert sum(level_at(one) is not None for one in series) <= 6
+
+
+def futile_at(series: Sequence[float], longest_s: int) -> int | None:
+    return next((n for n in range(12, longest_s) if is_futile(series[:n], longest_s)), None)
+
+
+def test_much_noise_makes_waiting_futile() -> None:
+    found = [futile_at(noisy(lambda _: 1000, 0.15, seed), 20) for seed in range(100)]
+    assert sum(at is not None for at in found) >= 95
+
+
+def test_waiting_for_what_the_noise_allows_is_not_futile() -> None:
+    found = [futile_at(noisy(lambda _: 1000, 0.02, seed), 40) for seed in range(100)]
+    assert sum(at is not None for at in found) <= 5
+
+
+@pytest.mark.parametrize("deviation", [0.02, 0.05, 0.1])
+def test_what_climbs_is_waited_for(deviation: float) -> None:
+    """Fourfold within the time, as a runtime that compiles does on a slow core."""
+    found = [futile_at(noisy(lambda t: 1000 + 150 * t, deviation, seed), 20) for seed in range(100)]
+    assert sum(at is not None for at in found) <= 10
+
+
+@pytest.mark.parametrize("name", [name for name in NOISY if name.startswith("java")])
+def test_a_real_climb_is_waited_for(name: str) -> None:
+    assert (futile_at(NOISY[name], 40) or 99) > 20
 
 
 def test_few_seconds_are_too_few() -> None:

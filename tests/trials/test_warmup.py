@@ -27,14 +27,19 @@ CALM = [200, 201, 199, 200, 202, 198, 200, 199, 201, 200, 200, 202]
 class SimulatedLoad:
     """Stands for UnderLoad: so many answers in each second, reported as workers do, until it is flushed."""
 
-    def __init__(self, folder: Path, per_second: list[int], spec: Warmup | None) -> None:
+    def __init__(
+        self, folder: Path, per_second: list[int], spec: Warmup | None, *, usually_s: float = 3.0
+    ) -> None:
+        case = SimpleNamespace(
+            scenario=SimpleNamespace(warmup=spec), target=SimpleNamespace(warmup_hint_s=usually_s)
+        )
         self.per_second = per_second
         self.times_asked = 0
         self.is_flushed = False
         self.generator = self
         self.record: dict[str, Any] = {}
         self.trial = SimpleNamespace(
-            planned=SimpleNamespace(case=SimpleNamespace(scenario=SimpleNamespace(warmup=spec))),
+            planned=SimpleNamespace(case=case),
             record=self.record,
             folder=folder,
             tell=lambda text: None,
@@ -77,8 +82,10 @@ class SimulatedLoad:
         return LoadResult(plan, START, None, {}, {}, {}, (), folder)
 
 
-def warmed(folder: Path, per_second: list[int], spec: Warmup | None) -> tuple[SimulatedLoad, Any]:
-    load = SimulatedLoad(folder, per_second, spec)
+def warmed(
+    folder: Path, per_second: list[int], spec: Warmup | None, *, usually_s: float = 3.0
+) -> tuple[SimulatedLoad, Any]:
+    load = SimulatedLoad(folder, per_second, spec, usually_s=usually_s)
     warm_up(cast(UnderLoad, load))
     return load, load.record["warmup"]
 
@@ -102,6 +109,21 @@ def test_the_test_ends_a_calm_warm_up_before_its_cap(tmp_path: Path) -> None:
     load, record = warmed(tmp_path, [*CALM, *CALM, *CALM], Warmup(min=3, max=36))
     assert load.is_flushed and not record["capped"]
     assert len(record["completed_per_second"]) < 36
+
+
+NOISY = [60, 72, 52, 68, 50, 70, 58, 74, 50, 66, 72, 54, 70, 50, 64, 56, 73, 52, 68, 58]
+
+
+def test_noise_does_not_prolong_the_warm_up_of_what_usually_needs_none(tmp_path: Path) -> None:
+    load, record = warmed(tmp_path, NOISY, Warmup(min=3, max=20))
+    assert load.is_flushed and not record["capped"]
+    assert record["verdict"] == "unsettled" and record["steady_at_s"] is None
+    assert 12 <= len(record["completed_per_second"]) < 20
+
+
+def test_noise_does_not_end_the_warm_up_of_what_usually_needs_one(tmp_path: Path) -> None:
+    load, record = warmed(tmp_path, NOISY, Warmup(min=3, max=20), usually_s=40)
+    assert not load.is_flushed and record["capped"]
 
 
 def test_a_scenario_may_want_none(tmp_path: Path) -> None:

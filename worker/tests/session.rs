@@ -167,8 +167,10 @@ fn a_window_goes_from_load_to_done() {
     assert_eq!(tick(&mut session, 2), ["send heartbeat (Running)", "send stats (r1, 1)"]);
     let flush = FromMaster::BenchFlush(RunId { run: "r1".to_owned() });
     assert_eq!(say(&mut session, flush, 3), ["finish (in peace)"]);
-    let done = names(&session.on_load_done(Outcome::default()));
-    assert_eq!(done, ["send stats (r1, 2)", "send bench_done (r1, 2 reports)", "abandon"]);
+    let done = session.on_load_done(Outcome::default());
+    assert_eq!(names(&done), ["send stats (r1, 2)", "send bench_done (r1, 2 reports)", "abandon"]);
+    let Action::SendStats(last) = &done[0] else { panic!("the last report comes first") };
+    assert!(last.users.is_empty(), "Locust's stop waits a second for users that are still reported");
     // Locust's test goes on until its stop, with nothing left to report.
     assert_eq!(tick(&mut session, 4), ["send heartbeat (Running)"]);
     assert_eq!(say(&mut session, FromMaster::Stop, 5), ["send client_stopped", "send client_ready"]);

@@ -224,7 +224,8 @@ impl Session {
 
     /// The load is over; all of it was handed over.
     pub fn on_load_done(&mut self, outcome: Outcome) -> Vec<Action> {
-        if self.afterwards.is_some() {
+        // A window's users end with it, and the master, which counts them once a second, has to wait for none.
+        if self.afterwards.is_some() || matches!(self.current, Current::Window { .. }) {
             self.users.clear();
         }
         let mut actions = vec![self.send_stats()];
