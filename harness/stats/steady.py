@@ -108,17 +108,19 @@ def assess(series: Sequence[float], criteria: Criteria = DEFAULT) -> Steady:
 def is_futile(series: Sequence[float], longest_s: int, criteria: Criteria = COARSE) -> bool:
     """Whether more seconds, up to `longest_s` of them in all, would tell of the machine's noise alone.
 
-    No drift is seen since the beginning, its halves lie no farther apart than noise brings them, and the error of
-    the slope, which falls with the seconds to the power of 3/2, will not come down to what the criteria allow.
+    Nothing climbs since the beginning, the halves lie no farther apart than noise brings them, and there is more noise
+    than the criteria allow, or so much that the error of the slope, which falls with the seconds to the power
+    of 3/2, will not come down to their bound.
     """
     rest = series[_START_S:]
     if len(rest) < criteria.shortest_s:
         return False
     whole = _Window(rest)
-    if not whole.usable or whole.drifts(criteria.confidence) or whole.step_ratio() > _LARGEST_STEP_RATIO:
+    error_ratio = whole.drift_error_ratio(criteria.confidence)
+    if not whole.usable or whole.drift_ratio > error_ratio or whole.step_ratio() > _LARGEST_STEP_RATIO:
         return False
     shrinks_to: float = (len(rest) / max(len(rest), longest_s - _START_S)) ** 1.5
-    return whole.drift_error_ratio(criteria.confidence) * shrinks_to > criteria.drift_ratio
+    return whole.noise_ratio() > criteria.noise_ratio or error_ratio * shrinks_to > criteria.drift_ratio
 
 
 def _calm_length(series: Sequence[float], criteria: Criteria) -> int | None:
@@ -181,7 +183,7 @@ class _Window:
         n = len(self.values)
         quarters = [self.values[k * n // 4 : (k + 1) * n // 4] for k in range(4)]
         means = [sum(quarter) / len(quarter) for quarter in quarters]
-        noise = self._second_to_second_deviation()
+        noise = self.noise_ratio()
         allowed = criteria.level_ratio + 2 * noise / math.sqrt(n / 4)
         at_end = median(self.values[-3:])
         return (
@@ -191,7 +193,7 @@ class _Window:
             and abs(at_end) <= criteria.level_ratio + 2 * noise
         )
 
-    def _second_to_second_deviation(self) -> float:
+    def noise_ratio(self) -> float:
         """Noise by the steps between neighbours, which no drift inflates much (von Neumann, 1941)."""
         steps = [b - a for a, b in zip(self.values, self.values[1:], strict=False)]
         return math.sqrt(sum(step * step for step in steps) / (2 * len(steps)))

@@ -17,8 +17,8 @@ from harness.stats.steady import Steady, assess, is_futile, whole_seconds
 from harness.trials.under_load import UnderLoad
 from harness.units import NS_PER_S
 
-_PATIENCE_S = 12
-"""So long at least the test may take to find a noisy series steady."""
+_PATIENCE_S, _LONGEST_PATIENCE_S = 12, 20
+"""So long at least the test may take to find a noisy series steady, and so long if that helps."""
 
 
 def warm_up(load: UnderLoad) -> None:
@@ -45,7 +45,9 @@ def warm_up(load: UnderLoad) -> None:
         if verdict or len(whole) < spec.min:
             return
         found = assess(whole)
-        enough = len(whole) >= patience_s and (found.verdict == "level" or is_futile(whole, round(spec.max)))
+        enough = len(whole) >= patience_s and (
+            found.verdict == "level" or is_futile(whole, _LONGEST_PATIENCE_S)
+        )
         if found.at_second is not None or enough:
             verdict.append(found)
             load.generator.flush()
