@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_who_wants_the_core_has_it(program: Path, tmp_path: Path) -> None:
         assert eventually(lambda: cpu_ticks(busy.pid) - used_before >= 200)
         taken_ns = wakers.cpu_ns()[cpu] - taken_before_ns
     assert taken_ns < 0.05 * 2e9
+
+
+def test_it_ends_where_others_want_the_core(program: Path, tmp_path: Path) -> None:
+    """In its own class it would get no time to end in, even by SIGKILL."""
+    with ExitStack() as hogs:
+        for cpu in CPUS:
+            for _ in range(4):
+                hogs.enter_context(burning(cpu))
+        with kept_awake(CPUS, program, RUN, tmp_path / "log"):
+            assert len(groups()) == 1
+        assert groups() == []
 
 
 def cpu_ticks(pid: int) -> int:

@@ -103,3 +103,19 @@ def test_a_command_that_is_interrupted_before_it_has_a_run_says_so(
     assert process.returncode == ExitCode.INTERRUPTED
     assert said.splitlines()[-1] == "interrupted"
     assert read_json(tmp_path / "latest" / "outcome.json")["exit_code"] == ExitCode.INTERRUPTED
+
+
+@pytest.mark.parametrize("arguments", [["targets"], ["audit", "contract/published.yaml"]])
+def test_a_reader_that_has_seen_enough_is_no_broken_promise(arguments: list[str]) -> None:
+    """As `| head -1` is, which goes before all is written."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "harness", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        complaints = process.stderr.read().decode()
+        assert process.wait() == ExitCode.DONE, complaints
+    assert "Broken" not in complaints

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import typer
 from rich.console import Console
@@ -21,8 +21,23 @@ from harness.cli.options import RESULTS
 from harness.errors import ExitCode, HarnessError
 from harness.store import write_atomically, write_outcome
 
-out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 100)
-err = Console(stderr=True, soft_wrap=True)
+
+def _nobody_reads(stream: IO[str]) -> None:
+    """A reader that has seen enough (`| head`) ends no command and is no broken promise: the rest goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+class _Console(Console):
+    """Rich would end the command with exit code 1 when its reader goes away."""
+
+    def on_broken_pipe(self) -> None:
+        _nobody_reads(self.file)
+
+
+out = _Console(soft_wrap=True, width=None if sys.stdout.isatty() else 100)
+err = _Console(stderr=True, soft_wrap=True)
 
 _WrongUse: Any = typer.BadParameter.__mro__[2]
 """The root of typer's errors of use (ClickException), which it does not export by name."""
@@ -68,7 +83,11 @@ def give(text: str | None, output: Path | None) -> None:
         write_atomically(output, text)
         err.print(f"written: {output}", markup=False, highlight=False)
     else:
-        sys.stdout.write(text)
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _nobody_reads(sys.stdout)
 
 
 def add_step_summary(markdown: Path) -> None:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import StoreError
 from harness.model import JsonObject
+from harness.units import counted
 
 SCHEMA = 1
 
@@ -193,7 +194,11 @@ def from_json(data: JsonObject) -> Summary:
     try:
         return _ADAPTER.validate_python(data)
     except ValidationError as error:
-        raise StoreError(f"not a summary: {error}") from error
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise StoreError(
+            f"{counted(error.error_count(), 'field')} missing or wrong, the first is {where!r}: {first['msg'].lower()}"
+        ) from error
 
 
 def json_schema() -> JsonObject:

@@ -184,3 +184,13 @@ def test_what_is_no_table_is_refused(tmp_path: Path, name: str, text: str) -> No
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere\.md"):
         audit_file(tmp_path / "nowhere.md")
+
+
+def test_a_file_that_is_no_summary_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text('{"schema": 1, "scenarios": {}}')
+    with pytest.raises(
+        UsageError, match=r"is no summary.json of ours: \d+ fields missing or wrong, the first is"
+    ) as e:
+        read_table(path)
+    assert "\n" not in str(e.value) and "pydantic" not in str(e.value)

@@ -58,6 +58,16 @@ def test_without_a_blind_twin_no_difference_is_called_one(making: Make) -> None:
         assert "cannot tell: no blind twin" in effect_text(effect)
 
 
+def test_digits_of_a_boundless_interval_are_not_shown(base: RunFolder, making: Make) -> None:
+    found = compare([base, making(replace(BASE, seed=9, run_id="wide"))])
+    effect = next(e for e in found.effects if e.comparison)
+    assert effect.comparison is not None
+    wide = replace(effect, comparison=replace(effect.comparison, low=1e-4, high=284_132.0))
+    assert "(under -90 to over +900 %)" in effect_text(wide)
+    narrow = replace(effect, comparison=replace(effect.comparison, low=0.98, high=9.5))
+    assert "(-2.0 to +850.0 %)" in effect_text(narrow)
+
+
 def test_what_the_runs_have_in_common_is_said_as_it_is(base: RunFolder, making: Make) -> None:
     again = compare([base, making(replace(BASE, seed=9, run_id="same-sources"))])
     assert around_text(again) == (
