@@ -172,6 +172,7 @@ class LoadGenerator:
         Reports go to `output`/reports.jsonl. Raises LoadError when the window cannot start or the master
         fails; what goes wrong later with a worker is a problem of the result.
         """
+        self._require_workers()
         self._tell(cmd="load", plan=plan.to_fields(), output=str(output.absolute()))
         started = self._next("started", PREPARE_DEADLINE_S + MARGIN_S)
         done, deaths = self._follow(plan, on_progress)
@@ -254,13 +255,17 @@ class LoadGenerator:
         deadline = time.monotonic() + deadline_s
         # A quick worker's first report may overtake the master's word that the window has started.
         while (event := self._event()) is None or event["event"] == "progress" != wanted:
-            if dead := [worker for worker in self._workers if not worker.alive]:
-                raise LoadError(dead[0].obituary())
+            self._require_workers()
             if time.monotonic() > deadline:
                 raise LoadError(f"the load master did not say {wanted!r} within {deadline_s:g} s")
         if event["event"] != wanted:
             raise LoadError(event.get("reason") or f"the load master said {event}, not {wanted!r}")
         return event
+
+    def _require_workers(self) -> None:
+        """All of them: with fewer the load would be another one. Raises LoadError."""
+        if dead := [worker for worker in self._workers if not worker.alive]:
+            raise LoadError(dead[0].obituary())
 
     def _follow(
         self, plan: LoadPlan, on_progress: Callable[[Progress], None] | None
