@@ -10,6 +10,8 @@ NS_PER_S = 1_000_000_000
 BYTES_PER_MIB = 1 << 20
 BYTES_PER_GIB = 1 << 30
 
+_TENFOLD = 10
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _DURATION_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|KiB|MiB|GiB)")
@@ -62,4 +64,21 @@ def percent(ratio: float, places: int = 0) -> str:
 
 def change_percent(quotient: float) -> str:
     """`+6.1 %`: how far a quotient is from 1."""
-    return f"{(quotient - 1) * 100:+.1f} %"
+    return f"{_change(quotient)} %"
+
+
+def change_interval(low: float, high: float) -> str:
+    """`-3.0 to +6.1 %`: how far two quotients are from 1. Digits of one beyond tenfold would say nothing."""
+
+    def bound(quotient: float) -> str:
+        if quotient > _TENFOLD:
+            return f"over {_change(_TENFOLD, places=0)}"
+        if quotient < 1 / _TENFOLD:
+            return f"under {_change(1 / _TENFOLD, places=0)}"
+        return _change(quotient)
+
+    return f"{bound(low)} to {bound(high)} %"
+
+
+def _change(quotient: float, places: int = 1) -> str:
+    return f"{(quotient - 1) * 100:+.{places}f}"

@@ -105,7 +105,10 @@ def test_a_command_that_is_interrupted_before_it_has_a_run_says_so(
     assert read_json(tmp_path / "latest" / "outcome.json")["exit_code"] == ExitCode.INTERRUPTED
 
 
-@pytest.mark.parametrize("arguments", [["targets"], ["audit", "contract/published.yaml"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["targets"], ["audit", "contract/published.yaml"], ["report", "docs/sample-report", "--format", "md"]],
+)
 def test_a_reader_that_has_seen_enough_is_no_broken_promise(arguments: list[str]) -> None:
     """As `| head -1` is, which goes before all is written."""
     with subprocess.Popen(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.gate.model import MetricVerdict
-from harness.units import change_percent
+from harness.units import change_interval, change_percent
 
 
 def verdict_text(verdict: MetricVerdict) -> str:
@@ -50,9 +50,7 @@ def _effect(verdict: MetricVerdict) -> str:
     assert verdict.ratio is not None
     assert verdict.low is not None
     assert verdict.high is not None
-    return (
-        f"{change_percent(verdict.ratio)} ({change_percent(verdict.low)} to {change_percent(verdict.high)})"
-    )
+    return f"{change_percent(verdict.ratio)} ({change_interval(verdict.low, verdict.high)})"
 
 
 def _settled_by(verdict: MetricVerdict) -> str:

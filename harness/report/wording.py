@@ -16,9 +16,7 @@ from harness.report.model import (
 )
 from harness.report.numbers import gibibytes_text, limit_text, percent_text, ratio_text, significant
 from harness.report.versus_model import Effect
-from harness.units import NS_PER_S, change_percent, counted
-
-_TENFOLD = 10
+from harness.units import NS_PER_S, change_interval, change_percent, counted
 
 
 def target_text(row: Row) -> str:
@@ -142,22 +140,12 @@ def effect_text(effect: Effect) -> str:
     change = change_percent(found.ratio)
     if found.low is None or found.high is None:
         return f"{change}, cannot tell: one trial has no interval"
-    interval = f"{_bound_text(found.low)} to {_bound_text(found.high)} %"
     word = found.text
     if found.verdict in ("faster", "slower") and _is_cost(effect.column):
         word = "less" if found.verdict == "faster" else "more"
     if found.verdict == "cannot tell" and effect.note:
         word = f"{word}: {effect.note}"
-    return f"{change} ({interval}), {word}"
-
-
-def _bound_text(ratio: float) -> str:
-    """In percent; digits of a bound beyond tenfold would say nothing."""
-    if ratio > _TENFOLD:
-        return f"over +{(_TENFOLD - 1) * 100}"
-    if ratio < 1 / _TENFOLD:
-        return f"under -{100 - 100 // _TENFOLD}"
-    return f"{(ratio - 1) * 100:+.1f}"
+    return f"{change} ({change_interval(found.low, found.high)}), {word}"
 
 
 def change_word(column: Column, ratio: float) -> str:

@@ -12,8 +12,8 @@ services that never settle, some in cycles; both are results here.
 
 A machine may be too noisy for that bound in the time there is. A series without drift from its beginning on,
 as that of a service with nothing to warm up, is then "level" at least: calm by a bound three times as wide, over
-all but its first two seconds. Where the noise is so large that not even that bound can be met in time, though
-nothing drifts either, waiting is futile.
+all but its first two seconds. Where the noise is so large that not even that bound can be met in time, and
+nothing climbs, waiting is futile.
 """
 
 from __future__ import annotations
@@ -105,22 +105,22 @@ def assess(series: Sequence[float], criteria: Criteria = DEFAULT) -> Steady:
     return Steady(None, "level" if level else "unsettled", drift_ratio=latest.drift_ratio)
 
 
-def is_futile(series: Sequence[float], longest_s: int, criteria: Criteria = COARSE) -> bool:
+def is_futile(series: Sequence[float], longest_s: int) -> bool:
     """Whether more seconds, up to `longest_s` of them in all, would tell of the machine's noise alone.
 
     Nothing climbs since the beginning, the halves lie no farther apart than noise brings them, and there is more noise
-    than the criteria allow, or so much that the error of the slope, which falls with the seconds to the power
+    than a level series may have, or so much that the error of the slope, which falls with the seconds to the power
     of 3/2, will not come down to their bound.
     """
     rest = series[_START_S:]
-    if len(rest) < criteria.shortest_s:
+    if len(rest) < COARSE.shortest_s:
         return False
     whole = _Window(rest)
-    error_ratio = whole.drift_error_ratio(criteria.confidence)
+    error_ratio = whole.drift_error_ratio(COARSE.confidence)
     if not whole.usable or whole.drift_ratio > error_ratio or whole.step_ratio() > _LARGEST_STEP_RATIO:
         return False
     shrinks_to: float = (len(rest) / max(len(rest), longest_s - _START_S)) ** 1.5
-    return whole.noise_ratio() > criteria.noise_ratio or error_ratio * shrinks_to > criteria.drift_ratio
+    return whole.noise_ratio() > COARSE.noise_ratio or error_ratio * shrinks_to > COARSE.drift_ratio
 
 
 def _calm_length(series: Sequence[float], criteria: Criteria) -> int | None:
