@@ -23,7 +23,7 @@ _START_S = {"cold-start": 4.0}
 _KEPT_FOR_REPEATS = 0.15
 """Of a budget: the generator's calibration, and trials that are not valid and so measured once more."""
 _FIRST_SEARCH_PROBES = 6
-_LATER_SEARCH_PROBES = 3
+_LATER_SEARCH_PROBES = 4
 
 
 @dataclass(frozen=True)

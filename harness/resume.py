@@ -45,12 +45,11 @@ class Attempts:
 
 
 def capacities_of(trials: Sequence[JsonObject]) -> dict[tuple[str, str, str], float]:
-    """(scenario, target, window) → the capacity that the earliest of the trials found, in requests a second."""
+    """(scenario, target, window) → the capacity that the last of the trials found exactly, in requests a second."""
     found: dict[tuple[str, str, str], float] = {}
     for trial in sorted(trials, key=lambda t: t["started_unix_ns"]):
         for window in trial.get("windows") or []:
-            capacity_rps = window.get("capacity_rps")
-            if capacity_rps is not None:
+            if window.get("bound") == "exact":
                 key = (trial["case"]["scenario"], trial["case"]["target"], window["name"])
-                found.setdefault(key, capacity_rps)
+                found[key] = window["capacity_rps"]
     return found

@@ -66,13 +66,19 @@ def test_a_trial_that_is_measured_again_on_request_is_repeated_once_as_ever() ->
     assert attempts.due(PLANNED) is None
 
 
-def test_capacities_are_those_of_the_earliest_search() -> None:
-    def searched(at: int, found: float | None) -> dict[str, Any]:
-        windows = [{"name": "capacity", "capacity_rps": found}, {"name": "peak"}]
+def test_capacities_are_those_of_the_last_search_that_was_exact() -> None:
+    def searched(at: int, bound: str, found: float | None) -> dict[str, Any]:
+        windows = [{"name": "capacity", "bound": bound, "capacity_rps": found}, {"name": "peak"}]
         return trial("valid", started_unix_ns=at, windows=windows)
 
-    trials = [searched(3, 900.0), searched(2, 800.0), searched(1, None), trial("failed", started_unix_ns=0)]
-    assert capacities_of(trials) == {("m", "go", "capacity"): 800.0}
+    trials = [
+        searched(4, "at least", 950.0),
+        searched(3, "exact", 900.0),
+        searched(2, "exact", 800.0),
+        searched(1, "none", None),
+        trial("failed", started_unix_ns=0),
+    ]
+    assert capacities_of(trials) == {("m", "go", "capacity"): 900.0}
 
 
 # --- the folder of a run that was killed ----------------------------------------------------------------------

@@ -14,8 +14,9 @@ PRECISION = 1.05
 _FIRST_SHARE_OF_PEAK = 0.85
 _WIDE_STEP = 1.2
 _WIDE_PROBES = 9
-_NARROW_PROBES = 4
-_LONGEST_STRIDE = 2.0
+_NARROW_PROBES = 8
+_WIDE_STRIDE = 2.0
+_NARROW_STRIDE = PRECISION**2
 _LOWEST_SHARE_OF_START = 0.05
 """A rate under this would take long to probe, and say little: the limit does not fit the service or the machine."""
 
@@ -56,26 +57,33 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Where a search begins, how far its first step goes, and when it gives up.
+    """Where a search begins, how far its first step and its longest one go, and when it gives up.
 
-    `ceiling_rps` is not exceeded: no service carries more than its own peak.
+    Beyond `peak_rps`, the throughput under closed load, it goes by the smallest steps: there a service soon fails.
     """
 
     limit: Limit
     start_rps: float
     step: float
+    longest_step: float
     max_probes: int
-    ceiling_rps: float | None = None
+    peak_rps: float | None = None
 
     @classmethod
     def below_peak(cls, limit: Limit, peak_rps: float) -> Search:
         """Nothing is known but the throughput under closed load: from there downwards."""
-        return cls(limit, peak_rps * _FIRST_SHARE_OF_PEAK, _WIDE_STEP, _WIDE_PROBES, peak_rps)
+        start_rps = peak_rps * _FIRST_SHARE_OF_PEAK
+        return cls(limit, start_rps, _WIDE_STEP, _WIDE_STRIDE, _WIDE_PROBES, peak_rps)
 
     @classmethod
-    def around(cls, limit: Limit, found_rps: float) -> Search:
-        """An earlier round has found a capacity: is it confirmed, and are its neighbours?"""
-        return cls(limit, found_rps, PRECISION, _NARROW_PROBES)
+    def around(cls, limit: Limit, found_rps: float, draw: float) -> Search:
+        """An earlier trial has found a capacity: does this one?
+
+        Begins within half a step of it, where the `draw` from [0, 1) says: from the same rate in each trial all
+        would come to one of few figures, and look more alike than they are (decision 0014).
+        """
+        start_rps = float(found_rps * PRECISION ** (draw - 0.5))
+        return cls(limit, start_rps, PRECISION, _NARROW_STRIDE, _NARROW_PROBES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +95,11 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The end of a search. `capacity_rps` is the highest rate that held, None when none did.
-
-    `is_bounded`: the next higher rate failed, or there is none below the peak; where a later search may begin.
-    """
+    """The end of a search. `capacity_rps` is the highest rate that held, None when none did."""
 
     capacity_rps: float | None
     bound: Bound
     text: str
-    is_bounded: bool = False
 
 
 def next_step(search: Search, probes: Sequence[Probe]) -> Try | Found:
@@ -131,25 +135,21 @@ def next_step(search: Search, probes: Sequence[Probe]) -> Try | Found:
     return _upwards(search, low_rps, len(held))
 
 
-def _upwards(search: Search, low_rps: float, held: int) -> Try | Found:
+def _upwards(search: Search, low_rps: float, held: int) -> Try:
     rate_rps = low_rps * _stride(search, held)
-    if search.ceiling_rps is None or rate_rps < search.ceiling_rps:
+    if search.peak_rps is None or rate_rps < search.peak_rps:
         return Try(rate_rps)
-    if search.ceiling_rps / low_rps > PRECISION:
-        return Try(search.ceiling_rps)
-    text = f"even {low_rps:,.0f}/s, near the peak, held the limit"
-    return Found(low_rps, "at least", text, is_bounded=True)
+    return Try(max(search.peak_rps, low_rps * PRECISION))
 
 
 def _stride(search: Search, count: int) -> float:
-    """Each step in the same direction is the square of the one before, up to a doubling."""
-    return min(_LONGEST_STRIDE, float(search.step ** (2 ** (count - 1))))
+    """Each step in the same direction is the square of the one before, up to the longest."""
+    return min(search.longest_step, float(search.step ** (2 ** (count - 1))))
 
 
 def _closed(low_rps: float, high_rps: float, *, exact: bool) -> Found:
     if exact:
-        text = f"{low_rps:,.0f}/s held the limit, {high_rps:,.0f}/s did not"
-        return Found(low_rps, "exact", text, is_bounded=True)
+        return Found(low_rps, "exact", f"{low_rps:,.0f}/s held the limit, {high_rps:,.0f}/s did not")
     return Found(
         low_rps, "at least", f"{low_rps:,.0f}/s held the limit, {high_rps:,.0f}/s could not be judged"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class Searched:
 
 
 def search_capacity(load: UnderLoad, window: Window, peak_rps: float) -> Searched:
-    """Searches below the peak, or around what an earlier trial of this target has found.
+    """Searches below the peak, or around what the last trial of this target has found.
 
     The record is that of the probe at the capacity, with `capacity_rps`, `bound` and all `probes`. Raises
     LoadError.
@@ -48,7 +49,8 @@ def search_capacity(load: UnderLoad, window: Window, peak_rps: float) -> Searche
     key = (case.scenario.name, case.target.id, window.name)
     limit = Limit(p99_ns=round(window.p99_limit * NS_PER_S))
     known_rps = trial.bench.capacities.get(key)
-    search = Search.around(limit, known_rps) if known_rps else Search.below_peak(limit, peak_rps)
+    draw = random.Random(f"{trial.bench.seed}/{case.id}/{trial.planned.round}/{window.name}").random()
+    search = Search.around(limit, known_rps, draw) if known_rps else Search.below_peak(limit, peak_rps)
     offered: list[Offered] = []
     records: list[JsonObject] = []
     probes: list[Probe] = []
@@ -58,8 +60,8 @@ def search_capacity(load: UnderLoad, window: Window, peak_rps: float) -> Searche
         offered.append(offer_undisturbed(load, probe, window.connections[0], name))
         records.append(window_record(trial, offered[-1], trial.rows(offered[-1].end_unix_ns)))
         probes.append(_read(step.rate_rps, records[-1], offered[-1].folder, limit))
-    if step.capacity_rps is not None and step.is_bounded:
-        trial.bench.capacities.setdefault(key, step.capacity_rps)
+    if step.capacity_rps is not None and step.bound == "exact":
+        trial.bench.capacities[key] = step.capacity_rps
     return Searched(tuple(offered), _record(step, search, probes, records, known_rps))
 
 

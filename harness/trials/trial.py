@@ -51,8 +51,8 @@ Watch = Callable[[Callable[[], WindowNow] | None], None]
 class Bench:
     """What stays the same for all trials of a run.
 
-    `capacities` is what the run has learnt: (scenario, target, window) → the capacity that its first search
-    found, in requests a second, so that later rounds search around it.
+    `capacities` is what the run has learnt: (scenario, target, window) → the capacity that its last search
+    found, in requests a second, so that the next one searches around it.
     """
 
     run_id: str

@@ -233,6 +233,7 @@ class _TrialMaker:
         capacities: dict[tuple[str, str, str], float],
     ) -> None:
         self.planned, self.folder, self.at_ns, self.capacities = planned, folder, at_ns, capacities
+        self.seed = making.seed
         self.behaviour = making.targets[planned.case.target.id]
         seed = [making.seed, planned.round, planned.position, len(planned.case.id)]
         self.rng = np.random.default_rng(seed)
@@ -340,7 +341,7 @@ class _TrialMaker:
             budget_cores=1,
             rows=lambda _=None: self.rows,
             note=lambda text: record.setdefault("notes", []).append(text),
-            bench=SimpleNamespace(placement=PLACEMENT, capacities=self.capacities),
+            bench=SimpleNamespace(seed=self.seed, placement=PLACEMENT, capacities=self.capacities),
         )
 
     def _reload(self, record: JsonObject) -> None:

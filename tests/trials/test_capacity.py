@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -69,16 +70,33 @@ def test_of_a_noisy_service_nothing_is_believed_above_a_rate_that_failed(seed: i
         assert min(failed) <= found.capacity_rps * PRECISION * 1.000_001
 
 
-@pytest.mark.parametrize(("change", "most_probes"), [(1.0, 2), (0.97, 3), (1.08, 4), (0.8, 5)])
-def test_a_later_round_needs_few_probes(change: float, most_probes: int) -> None:
+@pytest.mark.parametrize(
+    ("change", "most_probes"), [(1.0, 3), (0.97, 3), (1.08, 4), (1.2, 6), (0.8, 6), (1.35, 7), (0.7, 7)]
+)
+@pytest.mark.parametrize("draw", [0.0, 0.3, 0.5, 0.999])
+def test_a_later_trial_needs_few_probes_to_be_exact(change: float, most_probes: int, draw: float) -> None:
     found_rps = 4_000.0
     capacity_rps = found_rps * change * 1.000_001
-    found, probes = run(Search.around(LIMIT, found_rps), queue(capacity_rps, 6_000.0))
+    found, probes = run(Search.around(LIMIT, found_rps, draw), queue(capacity_rps, 6_000.0))
     assert len(probes) <= most_probes
+    assert found.bound == "exact"
     assert found.capacity_rps is not None
-    assert found.capacity_rps <= capacity_rps
-    if found.bound == "exact":
-        assert found.capacity_rps >= capacity_rps / PRECISION / 1.001
+    assert capacity_rps / PRECISION / 1.001 <= found.capacity_rps <= capacity_rps
+
+
+def test_trials_of_a_steady_service_do_not_look_more_alike_than_the_precision_allows() -> None:
+    """Begun from one rate they would all come to the same figure, and the interval would be of no width."""
+    rng = random.Random(1)
+    known_rps = 4_000.0
+    shares = []
+    for _ in range(200):
+        capacity_rps = rng.uniform(3_900, 4_100)
+        found, _ = run(Search.around(LIMIT, known_rps, rng.random()), queue(capacity_rps, 6_000.0))
+        assert found.capacity_rps is not None
+        known_rps = found.capacity_rps
+        shares.append(capacity_rps / found.capacity_rps)
+    assert min(shares) < 1.01 < 1.04 < max(shares)
+    assert len({round(s, 4) for s in shares}) > 150
 
 
 def test_an_invalid_probe_is_repeated_once() -> None:
@@ -118,9 +136,21 @@ def test_either_limit_sends_the_search_downwards(probe: Probe) -> None:
     assert step.rate_rps < 850
 
 
-def test_a_service_that_holds_its_peak_has_at_least_that_capacity() -> None:
-    found, _ = run(Search.below_peak(LIMIT, 1_000), lambda rate: Probe(rate, 1_000, 0.0))
-    assert (found.capacity_rps, found.bound) == (1_000, "at least")
+@pytest.mark.parametrize("beyond", [0.99, 1.0, 1.04, 1.12])
+def test_a_capacity_at_the_peak_or_beyond_is_found_by_small_steps(beyond: float) -> None:
+    """The peak is another window's figure, and scatters as well."""
+    found, probes = run(Search.below_peak(LIMIT, 1_000), queue(1_000 * beyond, 1_000 * beyond * 1.05))
+    assert found.bound == "exact"
+    assert found.capacity_rps is not None
+    assert beyond / PRECISION / 1.001 <= found.capacity_rps / 1_000 <= beyond
+    above = sorted(p.rate_rps for p in probes if p.rate_rps >= 1_000)
+    assert all(high / low <= PRECISION * 1.000_001 for low, high in pairwise(above))
+
+
+def test_a_service_that_holds_whatever_is_asked_has_at_least_that_capacity() -> None:
+    found, probes = run(Search.below_peak(LIMIT, 1_000), lambda rate: Probe(rate, 1_000, 0.0))
+    assert (found.capacity_rps, found.bound) == (probes[-1].rate_rps, "at least")
+    assert found.capacity_rps > 1_300
 
 
 def test_too_few_samples_for_a_p99_are_no_judgement() -> None:

@@ -41,14 +41,14 @@ class SimulatedLoad:
         self.capacity_rps = capacity_rps
         self.late_ns = late_ns
         self.lengths_s: list[float] = []
-        case = SimpleNamespace(scenario=SimpleNamespace(name="s"), target=SimpleNamespace(id="t"))
+        case = SimpleNamespace(id="s/t", scenario=SimpleNamespace(name="s"), target=SimpleNamespace(id="t"))
         placement = SimpleNamespace(sharing="none")
         self.trial = cast(
             Trial,
             SimpleNamespace(
                 folder=folder,
                 planned=SimpleNamespace(case=case, round=1),
-                bench=SimpleNamespace(capacities=capacities, placement=placement),
+                bench=SimpleNamespace(seed=1, capacities=capacities, placement=placement),
                 budget_cores=1,
                 record={"start": {"network_mode": "host"}},
                 rows=lambda until_unix_ns: (),
@@ -122,14 +122,19 @@ def test_the_record_is_that_of_the_probe_at_the_capacity(tmp_path: Path) -> None
         assert probe["holds"] is (probe["rate_rps"] <= 2_000)
 
 
-def test_a_later_trial_searches_around_what_the_first_one_found(tmp_path: Path) -> None:
+def test_a_later_trial_searches_around_what_the_one_before_found(tmp_path: Path) -> None:
     capacities: dict[tuple[str, str, str], float] = {}
     first = search(SimulatedLoad(tmp_path / "1", 2_000, capacities), 3_000)
     again = search(SimulatedLoad(tmp_path / "2", 2_000, capacities), 3_000)
     assert first["earlier_capacity_rps"] is None
     assert again["earlier_capacity_rps"] == first["capacity_rps"]
-    assert again["probes"][0]["rate_rps"] == first["capacity_rps"]
-    assert len(again["probes"]) == 2 < len(first["probes"])
+    assert again["probes"][0]["rate_rps"] == pytest.approx(first["capacity_rps"], rel=0.025)
+    assert again["probes"][0]["rate_rps"] != first["capacity_rps"]
+    assert len(again["probes"]) <= 3 < len(first["probes"])
+    slower = search(SimulatedLoad(tmp_path / "3", 1_800, capacities), 3_000)
+    assert slower["earlier_capacity_rps"] == again["capacity_rps"]
+    assert slower["bound"] == "exact"
+    assert capacities == {("s", "t", "capacity"): slower["capacity_rps"]}
 
 
 @pytest.mark.parametrize(("late_ms", "held"), [(2, True), (7, False)])
