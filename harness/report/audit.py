@@ -121,8 +121,13 @@ def _little(line: Line, workload: Workload) -> Iterator[Step]:
             yield Step(line.label, "Little's law", "holds", within)
             return
         rest_ms = (mean_ms - 0.99 * line.p99_ms) / 0.01
-        beyond = f"with a P99 of {significant(line.p99_ms)} ms the slowest 1 % would take {significant(rest_ms)} ms"
-        yield Step(line.label, "Little's law", "contradiction", f"{text}; {beyond}")
+        beyond = f"with a P99 of {significant(line.p99_ms)} ms the slowest 1 % take {significant(rest_ms)} ms on average"
+        longest_ms = _longest_ms(line)
+        if longest_ms is not None and rest_ms > longest_ms * _ROUNDING:
+            beyond += f", and none can take over {significant(longest_ms)} ms"
+            yield Step(line.label, "Little's law", "contradiction", f"{text}; {beyond}")
+        else:
+            yield Step(line.label, "Little's law", "implies", f"{text}; {beyond}")
     elif line.p99_ms is not None and line.closed:
         most = line.throughput_rps * line.p99_ms / 1_000
         text = (
@@ -130,6 +135,13 @@ def _little(line: Line, workload: Workload) -> Iterator[Step]:
             "flight the mean would exceed the P99; the number is not given"
         )
         yield Step(line.label, "Little's law", "implies", text)
+
+
+def _longest_ms(line: Line) -> float | None:
+    """What no request took longer than: the longest of all, else the whole measurement. None: neither is given."""
+    if line.max_ms is not None:
+        return line.max_ms
+    return None if line.duration_s is None else line.duration_s * 1_000
 
 
 def _permits(line: Line, workload: Workload) -> Iterator[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import yaml
 
 from harness.report import claims_beside
 from harness.report.claims_model import Claim, ClaimedRow, Claims, Scene, Verdict
-from harness.report.model import Comparison, ScenarioSummary, Summary
+from harness.report.model import Row, Summary
+from harness.report.wording import listed
+from harness.stats.compare import Pair, compare
 from harness.units import counted
 
 _PATH = Path(__file__).resolve().parents[2] / "contract" / "published.yaml"
@@ -37,12 +40,14 @@ def judge_claims(published: Mapping[str, Any], summary: Summary) -> Claims:
     rows = published["headline"]["rows"]
     return Claims(
         workload=f"{workload['cores']} cores, {workload['memory_gb']} GB, {workload['body_bytes']:,}-byte bodies",
+        here=(f"on {counted(summary.target_cores, 'core')}", scene.loads().get("p99", ""), "", ""),
         rows=tuple(_row(scene, row) for row in rows),
         claims=(
             *_orders(scene, rows),
             claims_beside.spikes(scene, published["headline"]["complaint"]),
             claims_beside.reload(scene, rows),
             *claims_beside.cold_starts(scene, published["footprint"]),
+            claims_beside.pauses(scene, published["jvm_gc"]),
             *claims_beside.unmeasured(published),
         ),
     )
@@ -55,6 +60,7 @@ def _row(scene: Scene, claimed: Mapping[str, Any]) -> ClaimedRow:
     return ClaimedRow(
         target=target,
         label=claimed["label"],
+        runtime=row.facts.get("runtime") if row else None,
         throughput=(f"{claimed['throughput_rps']:,}/s", scene.text(target, "throughput")),
         p99=(f"{claimed['p99_ms']} ms", scene.text(target, "p99")),
         memory=(f"{claimed['memory']['value']} {claimed['memory']['unit']}", scene.text(target, "memory")),
@@ -66,7 +72,7 @@ def _row(scene: Scene, claimed: Mapping[str, Any]) -> ClaimedRow:
 
 
 def _orders(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
-    """In each column the published order; ours is what the comparisons with the best allow to be said."""
+    """In each column the published order; ours is what comparing each target with the next allows to be said."""
 
     def memory(row: Mapping[str, Any]) -> float:
         return float(row["memory"]["value"]) * _MEMORY_BYTES[row["memory"]["unit"]]
@@ -86,34 +92,37 @@ def _order(scene: Scene, what: str, title: str, ordered: Sequence[Mapping[str, A
     if key is None or scene.scenario is None or len(shown) < 2:
         return Claim(title, claimed, "–", "not measured", "fewer than two of its targets were measured here")
     cores = counted(scene.summary.target_cores, "target core")
-    measured = f"{', '.join(f'{n} {scene.text(n, what)}' for n in shown)} ({cores})"
+    load = " ".join(part for part in (scene.loads().get(what), f"on {cores}") if part)
+    measured = f"{', '.join(f'{n} {scene.text(n, what)}' for n in shown)} ({load})"
     if scene.few_cores:
         why = f"a claim about {scene.workload['cores']} cores cannot be judged on {cores}"
         return Claim(title, claimed, measured, "not testable here", why)
-    verdict, why = _direction(scene.scenario, key, shown)
+    verdict, why = _direction(scene, key, shown)
     return Claim(title, claimed, measured, verdict, why)
 
 
-def _direction(scenario: ScenarioSummary, key: str, shown: Sequence[str]) -> tuple[Verdict, str]:
-    """Is the claimed best the best here, and are the others apart from it?"""
-    compared = [c for c in scenario.comparisons if c.column == key]
-    target_of = {row.case: row.target for row in scenario.rows}
-    ours = [c for c in compared if target_of[c.row] in shown and target_of[c.best] in shown]
-    if not ours:
-        return "cannot tell", "no two of its rows could be ranked here"
-    best = target_of[ours[0].best]
-    if best != shown[0]:
-        rival = next((c for c in ours if target_of[c.row] == shown[0]), None)
-        if rival is None or not _told(rival):
-            return "cannot tell", f"{best} and {shown[0]} are not apart"
-        return "did not hold", f"here {best} is best"
-    if not all(_told(c) for c in ours):
-        return "cannot tell", f"{best} is best here too, but not apart from all others"
-    order = [best, *(target_of[c.row] for c in sorted(ours, key=lambda c: abs(1 - c.ratio)))]
-    if order == list(shown):
-        return "held", "the same order here"
-    return "did not hold", f"the best is the same, the order behind it is not: {', '.join(order)}"
+def _direction(scene: Scene, key: str, shown: Sequence[str]) -> tuple[Verdict, str]:
+    """Is each of the targets, in the claimed order, worse than the one before it? The others of the run are let be."""
+    assert scene.scenario is not None
+    rows = {name: row for name in shown if (row := scene.row(name)) is not None}
+    if open_ones := [name for name, row in rows.items() if not row.valid or row.figures[key].at_least]:
+        return "cannot tell", f"{listed(open_ones)} could not be ranked here"
+    column = scene.scenario.columns[key]
+    pairs = {
+        worse: _pair(rows[better], rows[worse], key, higher_is_better=column.better == "higher")
+        for better, worse in pairwise(shown)
+    }
+    verdicts = {worse: c.verdict for worse, c in compare(pairs, scene.scenario.ruler_ratio.get(key, 0.0)).items()}
+    for better, worse in pairwise(shown):
+        if verdicts[worse] == "faster":
+            return "did not hold", f"here {worse} is better than {better}"
+    for better, worse in pairwise(shown):
+        if verdicts[worse] != "slower":
+            return "cannot tell", f"{better} and {worse} are not apart"
+    return "held", "the same order here"
 
 
-def _told(comparison: Comparison) -> bool:
-    return comparison.verdict == "slower"
+def _pair(better: Row, worse: Row, key: str, *, higher_is_better: bool) -> Pair:
+    base, candidate = better.figures[key].trials, worse.figures[key].trials
+    whole = all(len(trials) == row.rounds for trials, row in ((base, better), (candidate, worse)))
+    return Pair(candidate=candidate, base=base, paired=whole, higher_is_better=higher_is_better)

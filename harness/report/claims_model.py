@@ -27,10 +27,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRow:
-    """One line of the published table beside ours; `ours` "–" where there is none."""
+    """One line of the published table beside ours, "–" where there is none. `runtime`: what it was measured with here."""
 
     target: str
     label: str
+    runtime: str | None
     throughput: tuple[str, str]
     p99: tuple[str, str]
     memory: tuple[str, str]
@@ -39,9 +40,10 @@ class ClaimedRow:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The published table beside ours, and each claim by itself."""
+    """The published table beside ours, and each claim by itself. `here`: under what load each column is ours."""
 
     workload: str
+    here: tuple[str, str, str, str]
     rows: tuple[ClaimedRow, ...]
     claims: tuple[Claim, ...]
 
@@ -83,6 +85,12 @@ class Scene:
         peak, rate = self._window(self.scenario, "closed"), self._window(self.scenario, "open")
         keys = {"throughput": f"{peak}/throughput_rps", "memory": "loaded_rss_bytes"}
         return {**keys, "p99": f"{rate}/p99_ns"} if rate else keys
+
+    def loads(self) -> dict[str, str]:
+        """Under what load our figures of a column were measured: `1,000/s`."""
+        panels = {p.name: p for p in self.scenario.panels} if self.scenario else {}
+        rated = {what: panels[key.partition("/")[0]] for what, key in self.keys().items() if "/" in key}
+        return {what: f"at {p.rate_rps:,.0f}/s" for what, p in rated.items() if p.rate_rps is not None}
 
     def row(self, target: str) -> Row | None:
         if self.scenario is None:

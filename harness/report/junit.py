@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 from harness.report import wording
 from harness.report.model import PromiseKept, Row, ScenarioSummary, Summary
+
+
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""What XML 1.0 has no way to hold: a log's tail may have it."""
 
 
 def to_junit(summary: Summary) -> str:
@@ -21,7 +26,7 @@ def to_junit(summary: Summary) -> str:
         suite.set("skipped", str(cases.count("skipped")))
     ET.indent(root)
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return text.decode() + "\n"
+    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text.decode()) + "\n"
 
 
 def _notes(suite: ET.Element, summary: Summary) -> None:

@@ -33,15 +33,14 @@ def significant(value: float, digits: int = 3) -> str:
     """`12,300`, `104`, `12.3`, `0.412`: rounded to `digits` that count."""
     if value == 0:
         return "0"
-    places = digits - 1 - math.floor(math.log10(abs(value)))
-    rounded = round(value, places)
+    rounded = round(value, digits - 1 - math.floor(math.log10(abs(value))))
+    places = digits - 1 - math.floor(math.log10(abs(rounded)))  # 9.996 is 10.0
     return f"{rounded:,.{max(0, places)}f}"
 
 
 def limit_text(value: float) -> str:
-    """A limit is set, not measured: `0.1`, not `0.100`."""
-    text = significant(value)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """A limit is set, not measured: `0.1`, `1,024`, all of its digits and no others."""
+    return f"{value:,.10g}"
 
 
 def value_text(value: float | None, display: Display) -> str:

@@ -146,7 +146,7 @@ def write_index(results: Path) -> Path:
     for folder in sorted(p.parent for p in results.glob("*/run.json") if not p.parent.is_symlink()):
         try:
             listed.append(Listed(_summary_of(folder), page_link(folder, results)))
-        except (HarnessError, KeyError, TypeError) as error:
+        except (HarnessError, LookupError, TypeError, ValueError, AttributeError) as error:
             unread.append(f"{folder.name}: {error or type(error).__name__}")
     write_atomically(results / "trend.html", trend_page(read_trend(results / "history")))
     path = results / "index.html"

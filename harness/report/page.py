@@ -151,7 +151,7 @@ class Tables:
         heads += [self._words_head(word, first=word == words[0]) for word in words]
         heads.append(Head("valid", "trials", self._term("valid")))
         rows = [self._row(row, columns, starts, show) for row in self.scenario.rows]
-        if self.scenario.ruler_ratio:
+        if any(c.key in self.scenario.ruler_ratio for c in columns):
             rows.append(self._ruler(columns, starts, len(words) + 1))
         named = len(groups) > 1
         shown = (*(Group(name, len(cs)) for name, cs in groups), Group("", len(words) + 1)) if named else ()

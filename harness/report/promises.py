@@ -32,8 +32,11 @@ def _judge(promise: Mapping[str, Any], row: Row, kind: str) -> PromiseKept:
     figure = None
     if promised is not None:
         figure = row.figures.get(f"{window}/{promised.figure}" if window else promised.figure)
-    missing = _why_untold(row, figure, name)
     measured = None if figure is None or figure.centre is None else scaled(figure.centre, display)
+    missing = _why_untold(row, figure, name)
+    met = None if missing or measured is None else _met(measured, promise)
+    if figure is not None and figure.at_least and not missing and met != _met(float("inf"), promise):
+        met, missing = None, "no more is known than that it is at least this"
     return PromiseKept(
         item=f"{title} of {window}" if window else title,
         row=row.case,
@@ -41,7 +44,7 @@ def _judge(promise: Mapping[str, Any], row: Row, kind: str) -> PromiseKept:
         display=display,
         at_most=promise.get("at_most"),
         at_least=promise.get("at_least"),
-        met=None if missing or measured is None else _met(measured, promise),
+        met=met,
         missing=missing,
     )
 

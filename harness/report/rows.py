@@ -164,11 +164,25 @@ def _notes(chosen: CaseTrials, shown: Sequence[Record]) -> tuple[str, ...]:
             if peak is not None and peak["ok"] is not True:
                 notes.append(f"{window['name']}: generator-bound, the target could do more; not ranked")
         notes += trial.get("notes") or []
-    notes += _disturbed(shown)
+    notes += [*_bounds(shown), *_disturbed(shown)]
     lost = len(chosen.trials) - len(chosen.valid)
     if chosen.is_valid and lost:
         notes.append(f"{lost} of {len(chosen.trials)} trials not valid and left out")
     return tuple(dict.fromkeys(notes))
+
+
+def _bounds(shown: Sequence[Record]) -> list[str]:
+    """Of each capacity that is "at least": in how many trials, and what ended the search in the first of them."""
+    found: dict[str, list[str]] = {}
+    for trial in shown:
+        for window in trial.get("windows") or []:
+            if window.get("bound") == "at least":
+                texts = [f["text"] for f in window["findings"] if f["name"] == "capacity"]
+                found.setdefault(window["name"], []).append(texts[0])
+    return [
+        f"{name}: at least so much, not ranked; in {len(texts)} of {counted(len(shown), 'trial')} {texts[0]}"
+        for name, texts in found.items()
+    ]
 
 
 def _disturbed(shown: Sequence[Record]) -> list[str]:

@@ -9,6 +9,7 @@ from harness.report.model import Column, Comparison, Panel, Row
 from harness.report.rows import CaseTrials, Measured
 from harness.stats.compare import Comparison as Compared
 from harness.stats.compare import Pair, compare, noise_ruler
+from harness.units import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ def judge(
         comparisons += found
         if found and all(_is_worse(c) for c in found) and not _is_open(one.column, rows):
             _mark(by_case, found[0].best, one.column.key)
-    return Judged(tuple(by_case.values()), tuple(comparisons), rulers)
+    noted = (_with_note(row, measured, panels) for row in by_case.values())
+    return Judged(tuple(noted), tuple(comparisons), rulers)
 
 
 def may_rank(row: Row, column: Column, panels: Sequence[Panel]) -> bool:
@@ -58,6 +60,15 @@ def near_capacity(row: Row, column: Column, panels: Sequence[Panel]) -> bool:
         return False
     known = [f.centre for key, f in row.figures.items() if key.endswith("/capacity_rps") and f.centre]
     return bool(known) and panel.rate_rps > NEAR_CAPACITY_RATIO * max(known)
+
+
+def _with_note(row: Row, measured: Sequence[Measured], panels: Sequence[Panel]) -> Row:
+    """The row, with a note for each window whose latencies are not ranked as it is too near its capacity."""
+    columns = (one.column for one in measured if one.column.ranked and row.valid)
+    windows = dict.fromkeys(c.window for c in columns if near_capacity(row, c, panels))
+    share = percent(NEAR_CAPACITY_RATIO)
+    notes = (f"{window}: over {share} of its capacity, so shown and not ranked" for window in windows)
+    return replace(row, notes=(*row.notes, *notes))
 
 
 def _ruler(column: Column, rows: Sequence[Row]) -> float | None:

@@ -186,9 +186,21 @@ def promise_text(promise: PromiseKept) -> tuple[str, str, str]:
         for sign, limit in (("≤", promise.at_most), ("≥", promise.at_least))
         if limit is not None
     ]
-    measured = "–" if promise.measured is None else f"{significant(promise.measured)}{unit}"
+    measured = "–" if promise.measured is None else f"{_telling(promise.measured, promise)}{unit}"
     met = {True: "yes", False: "no", None: f"cannot tell: {promise.missing}"}[promise.met]
     return measured, " and ".join(bounds), met
+
+
+def _telling(value: float, promise: PromiseKept) -> str:
+    """The figure in so many digits that it still lies on its own side of each limit: 10.04 of 10, not 10.0."""
+    limits = [limit for limit in (promise.at_most, promise.at_least) if limit is not None]
+    texts = [significant(value, digits) for digits in range(3, 12)]
+    sides = [(value > limit, value < limit) for limit in limits]
+    for text in texts:
+        shown = float(text.replace(",", ""))
+        if [(shown > limit, shown < limit) for limit in limits] == sides:
+            return text
+    return texts[-1]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -40,13 +40,30 @@ def test_every_row_of_the_published_table_is_audited() -> None:
 
 @pytest.mark.parametrize(
     ("p99_ms", "verdict"),
-    [(12.0, "holds"), (9.9, "holds"), (5.0, "contradiction")],
+    [(12.0, "holds"), (9.9, "holds"), (5.0, "implies")],
 )
 def test_callers_over_throughput_is_the_mean_response_time(p99_ms: float, verdict: str) -> None:
     """100 callers at 10,000/s wait 10 ms on average (Little, 1961)."""
     (step,) = steps("Little's law", throughput_rps=10_000, connections=100, p99_ms=p99_ms)
     assert step.verdict == verdict
     assert "10.0 ms" in step.text
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ({"max_ms": 400}, "contradiction"),
+        ({"max_ms": 600}, "implies"),
+        ({"duration_s": 0.4}, "contradiction"),
+        ({"duration_s": 30}, "implies"),
+        ({"max_ms": 600, "duration_s": 0.4}, "implies"),
+    ],
+)
+def test_a_mean_beyond_the_p99_needs_a_tail_that_can_be(given: dict[str, float], verdict: str) -> None:
+    """With a mean of 10 ms and 99 % within 5 ms, the other 1 % take 505 ms on average."""
+    (step,) = steps("Little's law", throughput_rps=10_000, connections=100, p99_ms=5.0, **given)
+    assert step.verdict == verdict
+    assert "the slowest 1 % take 505 ms on average" in step.text
 
 
 def test_more_in_flight_than_connections_is_a_contradiction() -> None:

@@ -16,7 +16,7 @@ from harness.report.palette import COLOURS, GRID, INK, PAPER, SOFT, Colour, look
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.41237, "0.412"), (4.126, "4.13"), (99.96, "100.0"), (1234.5, "1,230"), (62_700, "62,700")],
+    [(0, "0"), (0.41237, "0.412"), (4.126, "4.13"), (99.96, "100"), (9.996, "10.0"), (999.7, "1,000"), (1234.5, "1,230"), (62_700, "62,700")],
 )
 def test_three_digits_count(value: float, text: str) -> None:
     assert significant(value) == text

@@ -75,8 +75,8 @@ def throughput(material: Material) -> Iterator[Picture]:
             yield make_picture(
                 f"{material.scenario.name}-{panel.name}-throughput",
                 f"Throughput, {panel.title}",
-                "Small dots are trials, the large one their centre, the bar its 95 % interval. Bars that overlap "
-                "do not tell two targets apart. Hollow: the generator was the limit, the target could do more.",
+                "Small dots are trials, the large one their centre, the bar its 95 % interval. Whether "
+                "two differ, the table says. Hollow: the target may not have been the limit.",
                 partial(_draw_dots, rows=rows, key=key),
                 height_inches=1.1 + 0.42 * len(rows),
             )
@@ -128,7 +128,7 @@ def rate_against_latency(material: Material) -> Iterator[Picture]:
     yield make_picture(
         f"{material.scenario.name}-rates",
         "Response time against offered rate",
-        "P99 response time at each rate that was offered, over all trials. Where a line turns upwards the service "
+        "P99 response time at each rate that was offered, the median of the trials that were offered it. Where a line turns upwards the service "
         "nears its capacity, the highest rate within the limit (dashed), marked for each target.",
         lambda axes: _draw_rates(axes, material, drawn, sorted(limits_ns)),
     )
@@ -220,7 +220,7 @@ def throughput_against_memory(material: Material) -> Iterator[Picture]:
                     f"{material.scenario.name}-pareto",
                     f"{gives} against memory, {panel.title.partition(' with ')[2] or panel.title}",
                     "Up and to the left is better: more requests from less memory. The dotted line joins those that "
-                    "no other beats in both. Hollow: at least so many, the target could do more.",
+                    "no other beats in both. Hollow: at least so many.",
                     partial(_draw_pareto, rows=rows, key=key),
                 )
                 return

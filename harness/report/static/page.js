@@ -13,6 +13,7 @@
     return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   }
 
+  button?.setAttribute("aria-pressed", String(isDark()));
   button?.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
     button.setAttribute("aria-pressed", String(isDark()));
