@@ -12,6 +12,7 @@ import yaml
 from harness.report import claims_beside
 from harness.report.claims_model import Claim, ClaimedRow, Claims, Scene, Verdict
 from harness.report.model import Row, Summary
+from harness.report.verdicts import ruler_of
 from harness.report.wording import listed
 from harness.stats.compare import Pair, compare
 from harness.units import counted
@@ -112,7 +113,8 @@ def _direction(scene: Scene, key: str, shown: Sequence[str]) -> tuple[Verdict, s
         worse: _pair(rows[better], rows[worse], key, higher_is_better=column.better == "higher")
         for better, worse in pairwise(shown)
     }
-    verdicts = {worse: c.verdict for worse, c in compare(pairs, scene.scenario.ruler_ratio.get(key, 0.0)).items()}
+    ruler = ruler_of(scene.scenario.ruler_ratio, key, scene.scenario.rows)
+    verdicts = {worse: c.verdict for worse, c in compare(pairs, ruler).items()}
     for better, worse in pairwise(shown):
         if verdicts[worse] == "faster":
             return "did not hold", f"here {worse} is better than {better}"

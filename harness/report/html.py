@@ -81,7 +81,7 @@ def make_page(run_path: Path, run: JsonObject, trials: Sequence[Record], summary
         trust=gather(trials),
         calibration=calibration,
         notes=[note for note in summary.notes if note not in calibration["missed"]],
-        command=shlex.join(summary.command) or "harness bench",
+        command=_again(summary),
         manifest=page.manifest_facts(run["manifest"]),
         targets=page.target_facts(run["targets"], summary),
         sections=sections(entries, without=("The nightly guard",)),
@@ -139,6 +139,26 @@ def index_page(listed: Sequence[Listed], unread: Sequence[str]) -> str:
     targets = {r.target for one in listed for s in one.summary.scenarios for r in s.rows}
     context = index_context(listed, unread, looks(targets, claimed_order(read_published())))
     return render_page("index.html", **context)
+
+
+def _again(summary: Summary) -> str:
+    """The command that measures the same once more: what was typed, and what `auto` and the defaults came to."""
+    argv = list(summary.command) or ["harness", "bench"]
+    came_to = {
+        "driver": summary.driver,
+        "engine": summary.engine,
+        "seed": summary.seed,
+        "rounds": summary.rounds,
+    }
+    if any(word.partition("=")[0] in ("--resume", "--url", "--budget", "--until-tight") for word in argv):
+        came_to = {"seed": summary.seed}
+    for name, value in came_to.items():
+        places = [n for n, word in enumerate(argv) if word.partition("=")[0] == f"--{name}"]
+        for place in reversed(places):
+            del argv[place : place + (1 if "=" in argv[place] else 2)]
+        argv += [f"--{name}", str(value)]
+    at = f"git checkout {summary.revision[:12]} && " if summary.revision and summary.revision_clean else ""
+    return at + shlex.join(argv)
 
 
 def _heading(summary: Summary) -> str:

@@ -8,24 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from harness.report import wording
-from harness.report.model import Machine, Row, ScenarioSummary, Summary
+from harness.report.model import Row, ScenarioSummary, Summary
 from harness.report.numbers import value_text
 from harness.report.palette import Look
+from harness.units import counted
 
 _WIDTH, _HEIGHT, _EDGE = 160.0, 28.0, 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A run in the list; `link` None: it has no page yet."""
+    """A run in the list; `link` None: it has no page yet. `night`: what a night of the guard came to; None: a bench."""
 
     summary: Summary
     link: str | None
+    night: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One figure over runs of one kind of machine, oldest first."""
+    """One figure over runs that were made alike, oldest first."""
 
     scenario: str
     target: str
@@ -41,17 +43,17 @@ def index_context(
     ordered = sorted(listed, key=lambda one: one.summary.run)
     return {
         "runs": [_run(one) for one in reversed(ordered)],
-        "trends": [_shown(t, looks) for t in trends([one.summary for one in ordered])],
+        "trends": [_shown(t, looks) for t in trends([one.summary for one in ordered if one.night is None])],
         "unread": list(unread),
     }
 
 
 def trends(ordered: Sequence[Summary]) -> list[Trend]:
-    """Every headline figure that two runs or more on the newest run's kind of machine have."""
-    usable = [s for s in ordered if s.stamp is None]
+    """Every headline figure that two whole runs or more have, made like the newest of them: no quick look among them."""
+    usable = [s for s in ordered if s.stamp is None and s.status == "complete"]
     if not usable:
         return []
-    like = [s for s in usable if _kind(s.machine) == _kind(usable[-1].machine)]
+    like = [s for s in usable if _kind(s) == _kind(usable[-1])]
     found: dict[tuple[str, str, str], tuple[Any, list[float]]] = {}
     for summary in like:
         for scenario in summary.scenarios:
@@ -73,8 +75,10 @@ def _figures(scenario: ScenarioSummary, row: Row) -> list[tuple[str, float]]:
     return [(k, f.centre) for k in keys if (f := row.figures[k]).centre is not None and not f.at_least]
 
 
-def _kind(machine: Machine) -> tuple[str | None, int | None, str | None]:
-    return machine.cpu_model, machine.cores, machine.architecture
+def _kind(summary: Summary) -> tuple[str | int | None, ...]:
+    machine = summary.machine
+    how = summary.driver, summary.engine, summary.target_cores
+    return machine.cpu_model, machine.cores, machine.architecture, *how
 
 
 def _shown(trend: Trend, looks: Mapping[str, Look]) -> dict[str, Any]:
@@ -106,7 +110,7 @@ def _run(one: Listed) -> dict[str, Any]:
     rows = [r for s in summary.scenarios for r in s.rows if not r.twin]
     valid = sum(r.valid for r in rows)
     whole = summary.status == "complete" and valid == len(rows) and rows
-    outcome = f"{valid} of {len(rows)} rows valid"
+    outcome = one.night or f"{valid} of {len(rows)} rows valid"
     if summary.status != "complete":
         outcome = f"{summary.status}, {outcome}"
     if summary.stamp:
@@ -120,10 +124,25 @@ def _run(one: Listed) -> dict[str, Any]:
         "machine": wording.machine_text(summary.machine),
         "revision": (summary.revision or "unknown")[:12],
         "outcome": outcome,
+        "best": _best(summary) if one.night is None else "–",
         "kind": "ok" if whole else "invalid" if valid else "failed",
     }
 
 
+def _best(summary: Summary) -> str:
+    """Which target is best in which headline figures, and how many promises were broken."""
+    found: dict[str, list[str]] = {}
+    for scenario in summary.scenarios:
+        for row in scenario.rows:
+            keys = [k for k, c in scenario.columns.items() if c.headline and row.figures[k].best]
+            found.setdefault(row.target, []).extend(wording.column_text(scenario.columns[k]) for k in keys)
+    texts = [f"{target}: {', '.join(dict.fromkeys(what))}" for target, what in found.items() if what]
+    broken = sum(p.met is False for s in summary.scenarios for p in s.promises)
+    texts += [f"{counted(broken, 'promise')} broken"] if broken else []
+    return "; ".join(texts) or "none better than all others"
+
+
 def page_link(folder: Path, results: Path) -> str | None:
-    page = folder / "report.html"
-    return str(page.relative_to(results)) if page.is_file() else None
+    """Of a bench, or of a night of the guard."""
+    pages = (folder / name for name in ("gate.html", "report.html"))
+    return next((str(page.relative_to(results)) for page in pages if page.is_file()), None)

@@ -145,13 +145,19 @@ def write_index(results: Path) -> Path:
     listed, unread = [], []
     for folder in sorted(p.parent for p in results.glob("*/run.json") if not p.parent.is_symlink()):
         try:
-            listed.append(Listed(_summary_of(folder), page_link(folder, results)))
+            listed.append(Listed(_summary_of(folder), page_link(folder, results), _night_word(folder)))
         except (HarnessError, LookupError, TypeError, ValueError, AttributeError) as error:
             unread.append(f"{folder.name}: {error or type(error).__name__}")
     write_atomically(results / "trend.html", trend_page(read_trend(results / "history")))
     path = results / "index.html"
     write_atomically(path, index_page(listed, unread))
     return path
+
+
+def _night_word(folder: Path) -> str | None:
+    """What a night of the guard came to; None for a bench."""
+    night = folder / "gate.json"
+    return str(read_json(night)["verdict"]) if night.is_file() else None
 
 
 def _summary_of(folder: Path) -> Summary:

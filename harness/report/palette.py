@@ -70,7 +70,7 @@ def looks(targets: Iterable[str], first: Sequence[str] = ()) -> dict[str, Look]:
             slot=slot,
             light=colour.light,
             dark=colour.dark,
-            marker=_MARKERS[(slots[base] + 4 * variant) % len(_MARKERS)],
+            marker=_MARKERS[(slots[base] + slots[base] // len(COLOURS) + 4 * variant) % len(_MARKERS)],
             dashes=_DASHES[turn % len(_DASHES)],
         )
     return found

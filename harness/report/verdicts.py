@@ -37,12 +37,21 @@ def judge(
         ruler = _ruler(one.column, rows)
         if ruler is not None:
             rulers[one.column.key] = ruler
-        found = _column(one, [r for r in rows if may_rank(r, one.column, panels)], trials, ruler or 0.0)
+        ranked = [r for r in rows if may_rank(r, one.column, panels)]
+        found = _column(one, ranked, trials, ruler_of(rulers, one.column.key, rows))
         comparisons += found
         if found and all(_is_worse(c) for c in found) and not _is_open(one.column, rows):
             _mark(by_case, found[0].best, one.column.key)
     noted = (_with_note(row, measured, panels) for row in by_case.values())
     return Judged(tuple(noted), tuple(comparisons), rulers)
+
+
+def ruler_of(ruler_ratio: Mapping[str, float], key: str, rows: Sequence[Row]) -> float | None:
+    """What a difference has to exceed. None: there is a blind twin, and its noise is not known here.
+
+    Without any twin, as in scenarios of starts, memory and reloads, the trials' own spread has to do.
+    """
+    return ruler_ratio.get(key, None if any(r.twin for r in rows) else 0.0)
 
 
 def may_rank(row: Row, column: Column, panels: Sequence[Panel]) -> bool:
@@ -82,7 +91,7 @@ def _ruler(column: Column, rows: Sequence[Row]) -> float | None:
 
 
 def _column(
-    one: Measured, ranked: Sequence[Row], trials: Mapping[str, CaseTrials], ruler_ratio: float
+    one: Measured, ranked: Sequence[Row], trials: Mapping[str, CaseTrials], ruler_ratio: float | None
 ) -> list[Comparison]:
     """Every row against the best one; none where there are fewer than two."""
     key = one.column.key

@@ -114,6 +114,8 @@ def ruler_text(scenario: ScenarioSummary) -> str | None:
         if (column := scenario.columns[key]).ranked and column.headline
     ]
     if not known and any(c.low is not None for c in scenario.comparisons):
+        if any(row.twin for row in scenario.rows):
+            return "not known, as the blind twin has no valid row; so no difference is called one"
         return (
             "not known, without a blind twin in this scenario; what is best rests on the trials' spread alone"
         )

@@ -178,6 +178,19 @@ def test_ids_of_a_page_are_unique(small_html: str) -> None:
     assert not [a or b for a, b in references if (a or b) not in known and not (a or b).startswith("trials")]
 
 
+def test_what_a_log_said_makes_no_junit_that_cannot_be_read(small_run: RunFolder) -> None:
+    summary = read(small_run).summary
+    (first, *others) = summary.scenarios
+    rows = tuple(replace(row, valid=False, reasons=("\x1b[31mred\x00\uffff",)) for row in first.rows)
+    root = ET.fromstring(to_junit(replace(summary, scenarios=(replace(first, rows=rows), *others))))
+    assert "[31mred" in next(root.iter("skipped")).attrib["message"]
+
+
+def test_the_page_says_how_to_measure_the_same_again(small_html: str) -> None:
+    (command,) = re.findall(r"<h3>To do it again</h3>\s*<p><code>(.*?)</code>", small_html)
+    assert command.endswith("harness bench --driver process --engine native --seed 2 --rounds 3")
+
+
 def test_junit_counts_what_it_holds(small_run: RunFolder) -> None:
     root = ET.fromstring(rendered(small_run, "junit"))
     for suite in root:

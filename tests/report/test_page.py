@@ -224,7 +224,9 @@ def test_dark_and_light_differ_by_the_system_and_by_the_button(
     page.emulate_media(color_scheme="dark")
     dark = ground()
     assert light != dark
+    assert page.get_attribute("#theme", "aria-pressed") == "true"
     page.click("#theme")
+    assert page.get_attribute("#theme", "aria-pressed") == "false"
     assert ground() == light
 
 

@@ -10,7 +10,14 @@ import pytest
 from harness.report.charts.places import Box, Field, place, spread, within
 from harness.report.glossary import find, parse_glossary, read_glossary
 from harness.report.model import Display, Figure
-from harness.report.numbers import figure_text, interval_text, significant, spread_text, value_text
+from harness.report.numbers import (
+    figure_text,
+    interval_text,
+    limit_text,
+    significant,
+    spread_text,
+    value_text,
+)
 from harness.report.palette import COLOURS, GRID, INK, PAPER, SOFT, Colour, looks
 
 
@@ -38,6 +45,11 @@ def test_three_digits_count(value: float, text: str) -> None:
 )
 def test_values_are_shown_in_their_columns_unit(value: float | None, display: Display, text: str) -> None:
     assert value_text(value, display) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.1, "0.1"), (10.0, "10"), (1024, "1,024"), (2048.5, "2,048.5")])
+def test_a_limit_has_all_of_its_digits(value: float, text: str) -> None:
+    assert limit_text(value) == text
 
 
 def test_a_lower_bound_says_at_least() -> None:

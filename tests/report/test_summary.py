@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -11,16 +12,27 @@ import pytest
 
 from harness.catalogue import ROOT
 from harness.report.glance import deciding
-from harness.report.model import Figure, Row, ScenarioSummary, Summary, from_json, json_schema, to_json
+from harness.report.model import (
+    Figure,
+    PromiseKept,
+    Row,
+    ScenarioSummary,
+    Summary,
+    from_json,
+    json_schema,
+    to_json,
+)
 from harness.report.outputs import read
+from harness.report.promises import kept_promises
 from harness.report.rows import choose_trials
 from harness.report.summary import QUICK_STAMP, summarise
-from harness.report.wording import cautions
+from harness.report.wording import cautions, promise_text, ruler_text
 from harness.stats.interval import estimate
 from harness.store import RunFolder
 
 Loaded = tuple[dict[str, Any], list[dict[str, Any]]]
 PEAK = "peak/throughput_rps"
+CAPACITY = "capacity/capacity_rps"
 SCHEMA = ROOT / "harness" / "report" / "summary.schema.json"
 
 
@@ -203,10 +215,68 @@ def test_near_its_capacity_a_targets_latency_is_not_ranked(loaded: Loaded) -> No
     run, trials = loaded
     for trial in trials_of(trials, "go"):
         next(w for w in trial["windows"] if w["mode"] == "capacity")["capacity_rps"] = 1_100.0
-    ranked = {
-        c.row for c in scenario(summarise(run, trials, "x")).comparisons if c.column == "rate-1000/p99_ns"
-    }
+    summary = summarise(run, trials, "x")
+    ranked = {c.row for c in scenario(summary).comparisons if c.column == "rate-1000/p99_ns"}
     assert not ranked, "1,000/s is over 80 % of 1,100/s, so nothing is left to compare"
+    assert "rate-1000: over 80 % of its capacity, so shown and not ranked" in row(summary, "go").notes
+    assert not any("of its capacity" in note for note in row(summary, "rust-axum").notes)
+
+
+def test_a_capacity_that_is_a_lower_bound_says_what_ended_the_search(loaded: Loaded) -> None:
+    run, trials = loaded
+    window = next(w for w in trials_of(trials, "go")[0]["windows"] if w["mode"] == "capacity")
+    window["bound"] = "at least"
+    next(f for f in window["findings"] if f["name"] == "capacity")["text"] = "90/s held, 95/s could not be judged"
+    found = row(summarise(run, trials, "x"), "go")
+    assert found.figures[CAPACITY].at_least
+    (note,) = [n for n in found.notes if n.startswith("capacity: at least so much")]
+    assert note.endswith("trials 90/s held, 95/s could not be judged")
+
+
+def test_where_the_twin_has_no_valid_row_nothing_is_called_a_difference(loaded: Loaded) -> None:
+    run, trials = loaded
+    assert any(r.figures[PEAK].best for r in scenario(summarise(run, trials, "x")).rows)
+    for trial in trials:
+        if trial["case"]["twin"]:
+            trial |= {"status": "invalid", "reasons": ["steal"]}
+    found = scenario(summarise(run, trials, "x"))
+    assert {c.verdict for c in found.comparisons} <= {"cannot tell", "same"}
+    assert not any(f.best for r in found.rows for f in r.figures.values())
+    assert "the blind twin has no valid row" in (ruler_text(found) or "")
+
+
+@pytest.mark.parametrize(
+    ("limit", "met"),
+    [
+        ({"at_least": 50.0}, True),
+        ({"at_least": 1e6}, None),
+        ({"at_most": 1e6}, None),
+        ({"at_most": 50.0}, False),
+    ],
+)
+def test_a_lower_bound_keeps_or_breaks_only_what_it_can(
+    small: Summary, limit: dict[str, float], met: bool | None
+) -> None:
+    found = row(small, "go")
+    figure = replace(found.figures[CAPACITY], centre=100.0, at_least=True)
+    bounded = replace(found, figures={**found.figures, CAPACITY: figure})
+    promise = {"metric": "capacity_rps", "window": "capacity", "at_most": None, "at_least": None, **limit}
+    (kept,) = kept_promises({"kind": "load", "promises": [promise]}, [bounded])
+    assert kept.met is met
+    assert (kept.missing is None) is (met is not None)
+
+
+@pytest.mark.parametrize(
+    ("measured", "at_most", "met", "text"),
+    [(10.04, 10.0, False, "10.04 ms"), (9.2, 10.0, True, "9.20 ms"), (10.0004, 10.0, False, "10.0004 ms")],
+)
+def test_a_promise_that_was_broken_by_a_hair_shows_the_hair(
+    measured: float, at_most: float, met: bool, text: str
+) -> None:
+    kept = PromiseKept(
+        item="P99", row="r", measured=measured, display="ms", at_most=at_most, at_least=None, met=met, missing=None
+    )
+    assert promise_text(kept) == (text, "≤ 10 ms", "yes" if met else "no")
 
 
 def test_what_is_missing_is_none_with_its_reason_never_0(small: Summary) -> None:

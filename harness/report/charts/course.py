@@ -21,6 +21,9 @@ _LETTER_SHARE = 0.018
 _STRIP = 0.09
 """Of the picture's height: what the warm-ups take, all targets' together."""
 
+_MARKS_A_LINE = 8
+"""So that lines can be told apart without their colours."""
+
 _SEARCH = (
     " The waves after the last fixed rate are the search for capacity; shaded is the rate that was found."
 )
@@ -119,7 +122,7 @@ def _draw_cpu(axes: Any, found: _Courses) -> str:
         if not x:
             continue
         _line(axes, row, look, x, y)
-        ends.append(End(x[-1], y[-1], name(row), look.light))
+        ends.append(End(x[-1], y[-1], name(row), look.light, look.marker))
         texts.append(f"{name(row)}: from {min(y):.2f} to {max(y):.2f} cores")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("cores in use")
@@ -130,7 +133,17 @@ def _draw_cpu(axes: Any, found: _Courses) -> str:
 
 
 def _line(axes: Any, row: Any, look: Any, x: Sequence[float], y: Sequence[float]) -> None:
-    axes.plot(x, y, color=look.light, alpha=alpha(row), dashes=look.dashes or (None, None), linewidth=1.4)
+    axes.plot(
+        x,
+        y,
+        color=look.light,
+        alpha=alpha(row),
+        dashes=look.dashes or (None, None),
+        linewidth=1.4,
+        marker=look.marker,
+        markersize=4,
+        markevery=(0, max(1, len(x) // _MARKS_A_LINE)),
+    )
 
 
 def _shade(axes: Any, found: _Courses, *, named: bool = True) -> None:

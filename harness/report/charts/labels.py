@@ -29,12 +29,13 @@ _LED_POINTS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where a line ends, and what it is called."""
+    """Where a line ends, what it is called, and the marker that it carries, if it does."""
 
     x: float
     y: float
     text: str
     colour: str
+    marker: str = ""
 
 
 def label_ends(axes: Any, ends: Sequence[End]) -> None:
@@ -109,11 +110,15 @@ def legend(axes: Any, ends: Sequence[End]) -> None:
     lines = -(-len(ends) // a_line)
     for number, end in enumerate(ends):
         line, place = divmod(number, a_line)
+        height = 18 + 13 * (lines - 1 - line)
+        if end.marker:
+            at = offset_copy(axes.transAxes, axes.figure, x=3, y=height + 3, units="points")
+            axes.plot([place / a_line], [1.0], end.marker, color=end.colour, transform=at, clip_on=False)
         axes.annotate(
             end.text,
             (place / a_line, 1.0),
             xycoords="axes fraction",
-            xytext=(0, 18 + 13 * (lines - 1 - line)),
+            xytext=(10 if end.marker else 0, height),
             textcoords="offset points",
             color=end.colour,
             fontweight="bold",

@@ -6,17 +6,23 @@
   // --- light or dark: the system's choice until the reader makes one ---------------------------------------
   const root = document.documentElement;
   const button = document.getElementById("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
 
   /** @returns {boolean} */
   function isDark() {
     const chosen = root.dataset.theme;
-    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    return chosen ? chosen === "dark" : system.matches;
   }
 
-  button?.setAttribute("aria-pressed", String(isDark()));
+  function tell() {
+    button?.setAttribute("aria-pressed", String(isDark()));
+  }
+
+  tell();
+  system.addEventListener("change", tell);
   button?.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
-    button.setAttribute("aria-pressed", String(isDark()));
+    tell();
   });
 
   // --- tables sort by a click on a head ---------------------------------------------------------------------
