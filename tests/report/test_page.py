@@ -139,7 +139,14 @@ def versus(making: Callable[[Making], RunFolder], tmp_path_factory: pytest.TempP
     return path
 
 
-PAGES = ("report", "index", "versus", "trend")
+@pytest.fixture(scope="module")
+def nothing(making: Callable[[Making], RunFolder]) -> Path:
+    """A run without a valid row."""
+    broken = {name: replace(one, broken=True) for name, one in many(["a", "b"]).items()}
+    return write_all(making(Making(targets=broken, scenarios=("routing-4kb",), rounds=1)))[1]["html"]
+
+
+PAGES = ("report", "nothing", "index", "versus", "trend")
 
 
 @pytest.fixture(params=PAGES)
@@ -156,14 +163,21 @@ def test_nothing_is_fetched_and_nothing_complains(any_page: Path, watched: Calla
     assert not one.complaints
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_violation(any_page: Path, scheme: str, watched: Callable[..., Watched]) -> None:
-    page = watched().open(any_page)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
+def test_axe_finds_no_violation(
+    any_page: Path, scheme: str, width: int, watched: Callable[..., Watched]
+) -> None:
+    page = watched(width).open(any_page)
     page.emulate_media(color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     context = {"exclude": [["figure svg"]]}  # pictures are one image each, with thousands of parts
     found = axe.Axe().run(page, context=context).response["violations"]
     assert not [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found]
+
+
+def test_a_page_is_under_two_megabytes(report: Path, crowd: Path) -> None:
+    """Five scenarios of four targets, and one of twelve."""
+    assert max(report.stat().st_size, crowd.stat().st_size) < 2_000_000
 
 
 @pytest.mark.parametrize("width", [400, 1280])
