@@ -32,8 +32,8 @@ def latency_by_percentile(material: Material) -> Iterator[Picture]:
             yield make_picture(
                 f"{material.scenario.name}-{panel.name}-latency",
                 f"Response time by percentile, {panel.title}",
-                "Each line is all requests of one target, fastest to slowest; every step to the right is ten times "
-                "rarer. Lower is better, and a line that stays flat keeps its promises for the unlucky requests too.",
+                "Each line is all requests of one target, of all its trials together, fastest to slowest; every step "
+                "to the right is ten times rarer. Lower is better, and a line that stays flat keeps its promises for the unlucky requests too.",
                 partial(_draw_curves, curves=curves),
             )
 
