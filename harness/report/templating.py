@@ -49,6 +49,10 @@ def _static() -> dict[str, Markup]:
     css = (_HERE / "static" / "report.css").read_text(encoding="utf-8")
     return {
         "css": Markup(f"{css}\n:root {{\n{colours}\n}}"),
-        "page_js": Markup((_HERE / "static" / "page.js").read_text(encoding="utf-8")),
-        "verdict_js": Markup((_HERE / "static" / "verdict.js").read_text(encoding="utf-8")),
+        "page_js": Markup(_script("page")),
+        "verdict_js": Markup("\n".join(_script(name) for name in ("judge", "answer", "verdict"))),
     }
+
+
+def _script(name: str) -> str:
+    return (_HERE / "static" / f"{name}.js").read_text(encoding="utf-8")

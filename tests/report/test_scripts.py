@@ -39,7 +39,7 @@ def test_scripts_have_sound_types(tsc: list[str]) -> None:
 
 def test_a_wrong_type_is_found(tsc: list[str], tmp_path: Path) -> None:
     """So that a compiler that looks at nothing does not pass for one that agrees."""
-    script = ROOT / "harness" / "report" / "static" / "verdict.js"
+    script = ROOT / "harness" / "report" / "static" / "judge.js"
     text = script.read_text(encoding="utf-8")
     wrong = text.replace(
         "const scale = limits.cores / data.measured_cores;", "const scale = limits.core / data.core;"
