@@ -14,15 +14,20 @@ from harness.report.wording import gist
 def constraint_data(run: Mapping[str, Any], summary: Summary, looks: Mapping[str, Look]) -> JsonObject | None:
     """The figures of the first load scenario, and latencies from all whose service is set up like its.
 
-    None when no load was measured. Rates are of open windows, in requests a second; `capacity` is the highest
-    rate within the P99 limit that was searched, else the peak under closed load.
+    None when no load was measured. Rates are in requests a second on `measured_cores`, of open windows but for
+    `closed`; times are in ns, sizes in bytes, each figure with its interval.
+
+    `capacities`: the highest rate with P99 within each limit that was searched (`p99_limit_ms`, in ms), by rising
+    limit, without those within which no rate was found to hold. `closed`: the highest peak under closed load, at
+    no limit on P99; None when there was none. `at_least`: more could not be told. `latencies`: P99 by rising rate.
     """
     loads = [s for s in summary.scenarios if s.kind == "load"]
     if not loads:
         return None
     main = loads[0]
     alike = [s for s in loads if _set_up(run, s.name) == _set_up(run, main.name)]
-    rows = [_target(row, main, alike, looks) for row in main.rows if not row.twin]
+    limits_ms = _limits_ms(run, main.name)
+    rows = [_target(row, main, alike, limits_ms, looks) for row in main.rows if not row.twin]
     return {
         "scenario": main.name,
         "measured_cores": summary.target_cores,
@@ -36,8 +41,18 @@ def _set_up(run: Mapping[str, Any], name: str) -> tuple[Any, Any]:
     return scenario["service"], scenario["request"]
 
 
+def _limits_ms(run: Mapping[str, Any], name: str) -> dict[str, float]:
+    """window → the P99 limit within which it searches a capacity."""
+    windows = run["scenarios"][name]["windows"]
+    return {w["name"]: round(w["p99_limit"] * 1_000, 6) for w in windows if w["mode"] == "capacity"}
+
+
 def _target(
-    row: Row, main: ScenarioSummary, alike: list[ScenarioSummary], looks: Mapping[str, Look]
+    row: Row,
+    main: ScenarioSummary,
+    alike: list[ScenarioSummary],
+    limits_ms: Mapping[str, float],
+    looks: Mapping[str, Look],
 ) -> JsonObject:
     return {
         "id": row.target,
@@ -46,7 +61,8 @@ def _target(
         "valid": row.valid,
         "reason": gist(row.reasons[0]) if row.reasons else None,
         "cpu_ns": _cpu(row, main),
-        "capacity": _capacity(row, main),
+        "capacities": _capacities(row, main, limits_ms),
+        "closed": _closed(row, main),
         "loaded_bytes": _plain(row.figures["loaded_rss_bytes"]),
         "peak_bytes": _plain(row.figures["peak_rss_bytes"]),
         "latencies": sorted(
@@ -66,13 +82,27 @@ def _cpu(row: Row, main: ScenarioSummary) -> JsonObject | None:
     return None
 
 
-def _capacity(row: Row, main: ScenarioSummary) -> JsonObject | None:
-    for kind, metric in (("capacity", "capacity_rps"), ("closed", "throughput_rps")):
-        for panel in main.panels:
-            figure = row.figures.get(f"{panel.name}/{metric}") if panel.kind == kind else None
-            if figure is not None and figure.centre is not None:
-                return {**_plain(figure), "kind": kind, "at_least": figure.at_least, "window": panel.name}
-    return None
+def _capacities(row: Row, main: ScenarioSummary, limits_ms: Mapping[str, float]) -> list[JsonObject]:
+    panels = sorted((p for p in main.panels if p.kind == "capacity"), key=lambda p: limits_ms[p.name])
+    found = (_carried(row, p, "capacity_rps", limits_ms[p.name]) for p in panels)
+    return [one for one in found if one is not None]
+
+
+def _closed(row: Row, main: ScenarioSummary) -> JsonObject | None:
+    found = (_carried(row, p, "throughput_rps", None) for p in main.panels if p.kind == "closed")
+    return max((one for one in found if one is not None), key=lambda one: float(one["centre"]), default=None)
+
+
+def _carried(row: Row, panel: Panel, metric: str, limit_ms: float | None) -> JsonObject | None:
+    figure = row.figures[f"{panel.name}/{metric}"]
+    if figure.centre is None:
+        return None
+    return {
+        **_plain(figure),
+        "at_least": figure.at_least,
+        "window": panel.name,
+        "p99_limit_ms": limit_ms,
+    }
 
 
 def _latencies(scenario: ScenarioSummary, target: str) -> Iterator[JsonObject]:

@@ -333,7 +333,8 @@ def test_there_is_an_answer_before_anything_is_touched(report: Path, watched: Ca
 def test_limits_decide_who_meets_them(report: Path, small: Summary, watched: Callable[..., Watched]) -> None:
     page = watched().open(report)
     figures = {r.target: r.figures for r in small.scenarios[0].rows if not r.twin}
-    between = sum((figures[t]["capacity/capacity_rps"].centre or 0) for t in ("go", "rust-axum")) / 2
+    go, rust = (figures[t]["capacity/capacity_rps"] for t in ("go", "rust-axum"))
+    between = ((go.centre or 0) + (rust.low or 0)) / 2
     limit(page, "p99", 1_000)
     limit(page, "rate", between)
     assert judged(page)["rust-axum"] == "meets"
@@ -347,25 +348,28 @@ def test_limits_decide_who_meets_them(report: Path, small: Summary, watched: Cal
     assert page.inner_text("#answer") == "No target meets these limits."
 
 
-def test_beyond_the_measured_cores_throughput_is_called_an_estimate(
+def test_beyond_the_measured_cores_throughput_and_p99_are_called_estimates(
     report: Path, watched: Callable[..., Watched]
 ) -> None:
     page = watched().open(report)
     row = page.locator("#judged tr", has_text="rust-axum")
     assert "estimate" not in row.inner_text()
     limit(page, "cores", 64)
-    assert "linear estimate, not measured" in row.inner_text()
+    assert "throughput and P99 are linear estimates from one core, not measured" in row.inner_text()
 
 
 NO_RANGE = {"low": None, "high": None}
-TARGET = {
+CLOSED = {"centre": 12_000, "at_least": False, "window": "peak", "p99_limit_ms": None, **NO_RANGE}
+CAPACITY = {"centre": 9_000, "at_least": False, "window": "capacity", "p99_limit_ms": 10, **NO_RANGE}
+TARGET: dict[str, Any] = {
     "id": "a",
     "label": "a",
     "slot": 0,
     "valid": True,
     "reason": None,
     "cpu_ns": {"centre": 100_000, "window": "w", **NO_RANGE},
-    "capacity": {"centre": 9_000, "kind": "closed", "at_least": False, "window": "peak", **NO_RANGE},
+    "capacities": [CAPACITY],
+    "closed": CLOSED,
     "loaded_bytes": {"centre": 2**24, **NO_RANGE},
     "peak_bytes": {"centre": 2**25, **NO_RANGE},
     "latencies": [
@@ -376,6 +380,36 @@ TARGET = {
 
 
 WIDE = {"rps": 100, "window": "w", "scenario": "s", "centre": 1e6, "low": 1e3, "high": 1e9}
+AT_CAPACITY = {"rps": 9_000, "window": "capacity", "scenario": "s", "centre": 8e6, **NO_RANGE}
+SLOWER_WHEN_IDLE = [
+    {"rps": 100, "window": "w", "scenario": "s", "centre": 6e6, **NO_RANGE},
+    {"rps": 1_000, "window": "w", "scenario": "s", "centre": 1e6, **NO_RANGE},
+]
+
+
+def searched(**changes: Any) -> dict[str, Any]:
+    """A target whose capacity is other than TARGET's, and whose P99 is known at 9,000/s."""
+    return {"capacities": [{**CAPACITY, **changes}], "latencies": [AT_CAPACITY]}
+
+
+FULL = {
+    "capacities": [
+        {**CAPACITY, "p99_limit_ms": limit_ms, "centre": rps}
+        for limit_ms, rps in ((5, 6_000), (10, 9_000), (50, 11_000))
+    ]
+}
+ONLY_CLOSED = {"capacities": [], "latencies": [AT_CAPACITY]}
+MORE = {"at_least": True}
+
+
+def run_of(*changes: dict[str, Any], measured_cores: int = 1) -> dict[str, Any]:
+    """What `judge` gets: targets a, b, c that differ from TARGET as said."""
+    targets = [{**TARGET, "id": "abcdef"[n], **changed} for n, changed in enumerate(changes)]
+    return {"scenario": "s", "measured_cores": measured_cores, "caution": None, "targets": targets}
+
+
+def asking(**limits: float) -> dict[str, float]:
+    return {"rate": 100, "p99": 100, "memory": 64, "cores": 1, **limits}
 
 
 @pytest.mark.parametrize(
@@ -383,15 +417,71 @@ WIDE = {"rps": 100, "window": "w", "scenario": "s", "centre": 1e6, "low": 1e3, "
     [
         ({}, {}, True, ""),
         ({"rate": 500}, {}, True, ""),
-        ({"rate": 2_000}, {}, None, "P99 was not measured at that rate; at 1,000/s it is 5 ms"),
-        ({"rate": 500, "p99": 10}, {}, None, "P99 up to 12 ms within its interval"),
-        ({"rate": 500, "p99": 4}, {}, False, "P99 5 ms"),
-        ({"rate": 20_000}, {}, False, "carries 9,000/s"),
         ({"memory": 31}, {}, False, "peaks at 32 MiB"),
         ({}, {"peak_bytes": {"centre": None, **NO_RANGE}}, None, "memory was not measured"),
         ({}, {"valid": False, "reason": "late"}, None, "invalid: late"),
-        ({}, {"capacity": None}, None, "throughput was not measured"),
+        ({}, {"capacities": [], "closed": None}, None, "throughput was not measured"),
+        # P99 at a rate that was measured, between two, and beyond all
+        ({"rate": 1_000, "p99": 4}, {}, False, "P99 5 ms"),
+        ({"rate": 1_000, "p99": 10}, {}, None, "P99 up to 12 ms within its interval"),
+        ({"rate": 500, "p99": 10}, {}, None, "P99 up to 12 ms within its interval"),
+        ({"rate": 500, "p99": 4}, {}, None, "P99 was not measured at that rate; at 1,000/s it is 5 ms"),
+        ({"rate": 500, "p99": 0.5}, {}, False, "P99 1 ms at 100/s"),
+        ({"rate": 500, "p99": 4}, {"latencies": SLOWER_WHEN_IDLE}, True, ""),
+        ({"rate": 2_000}, {}, None, "P99 was not measured at that rate; at 1,000/s it is 5 ms"),
+        ({"rate": 2_000, "p99": 4}, {}, False, "P99 5 ms at 1,000/s"),
+        ({"rate": 4_000, "p99": 4, "cores": 2}, {}, False, "P99 5 ms at 2,000/s"),
         ({"p99": 4}, {"latencies": [WIDE]}, None, "P99 1 ms, but its trials differ too much"),
+        # a capacity that was searched at the reader's limit
+        ({"rate": 8_000, "p99": 10}, searched(), True, ""),
+        ({"rate": 10_000, "p99": 10}, {}, False, "carries 9,000/s"),
+        (
+            {"rate": 10_000, "p99": 10},
+            searched(**MORE),
+            None,
+            "carries at least 9,000/s; more could not be told",
+        ),
+        ({"rate": 13_000, "p99": 10}, searched(**MORE), False, "its peak under closed load is 12,000/s"),
+        # at a stricter one
+        ({"rate": 8_000}, searched(), True, ""),
+        (
+            {"rate": 10_000},
+            {},
+            None,
+            "carries 9,000/s with P99 within 10 ms; more was not tried at your limit",
+        ),
+        ({"rate": 13_000}, {}, False, "its peak under closed load is 12,000/s"),
+        ({"rate": 13_000}, {"closed": {**CLOSED, **MORE}}, None, "more was not tried at your limit"),
+        ({"rate": 13_000}, {"closed": None}, None, "more was not tried at your limit"),
+        ({"rate": 9_500}, {"closed": {**CLOSED, "centre": 8_500}}, None, "more was not tried at your limit"),
+        ({"rate": 10_000, "cores": 2}, searched(), True, ""),
+        ({"rate": 20_000, "cores": 2}, {}, None, "carries 18,000/s with P99 within 10 ms"),
+        # at a looser one
+        ({"rate": 100, "p99": 5}, {}, True, ""),
+        ({"rate": 8_000, "p99": 6}, {}, None, "P99 was not measured at that rate"),
+        ({"rate": 8_000, "p99": 6}, searched(), None, "not measured at that rate; at 9,000/s it is 8 ms"),
+        ({"rate": 8_000, "p99": 9}, searched(), True, ""),
+        ({"rate": 10_000, "p99": 6}, {}, False, "carries 9,000/s with P99 within 10 ms"),
+        # at several
+        ({"rate": 10_000, "p99": 20}, FULL, None, "9,000/s with P99 within 10 ms; more was not tried"),
+        ({"rate": 11_500, "p99": 20}, FULL, False, "carries 11,000/s with P99 within 50 ms"),
+        ({"rate": 11_500, "p99": 60}, FULL, None, "11,000/s with P99 within 50 ms; more was not tried"),
+        ({"rate": 7_000, "p99": 5}, FULL, False, "carries 6,000/s"),
+        ({"rate": 7_000, "p99": 3}, FULL, False, "carries 6,000/s with P99 within 5 ms"),
+        # at none
+        ({"rate": 8_000}, ONLY_CLOSED, True, ""),
+        ({"rate": 13_000}, ONLY_CLOSED, False, "its peak under closed load is 12,000/s"),
+        (
+            {"rate": 13_000},
+            {**ONLY_CLOSED, "closed": {**CLOSED, **MORE}},
+            None,
+            "its peak under closed load is at least 12,000/s; more could not be told",
+        ),
+        # a capacity whose interval holds the rate
+        ({"rate": 8_000}, searched(low=8_500), True, ""),
+        ({"rate": 8_000, "p99": 10}, searched(low=7_000), None, "carries 9,000/s, 7,000/s at the low end"),
+        ({"rate": 16_000, "cores": 2}, searched(low=7_000), None, "14,000/s at the low end of its interval"),
+        ({"rate": 8_000}, searched(low=500), None, "but its trials differ too much"),
     ],
 )
 def test_one_target_against_limits(
@@ -403,12 +493,126 @@ def test_one_target_against_limits(
     watched: Callable[..., Watched],
 ) -> None:
     page = watched().open(report)
-    data = {"scenario": "s", "measured_cores": 1, "caution": None, "targets": [{**TARGET, **changes}]}
-    asked = {"rate": 100, "p99": 100, "memory": 64, "cores": 1, **limits}
-    (found,) = page.evaluate("([data, limits]) => judge(data, limits)", [data, asked])
+    (found,) = page.evaluate("([data, limits]) => judge(data, limits)", [run_of(changes), asking(**limits)])
     assert found["meets"] is meets
     assert note in "; ".join(found["notes"])
-    assert found["cores100k"] == pytest.approx(10)
+    assert bool(found["notes"]) is (meets is not True)
+
+
+@pytest.mark.parametrize(
+    ("limits", "changes", "measured_cores", "cores", "sign", "gb"),
+    [
+        ({"p99": 10}, {"cpu_ns": {**TARGET["cpu_ns"], "centre": 200_000}}, 1, 20, "", 20 * 2**24 / 1e9),
+        ({"p99": 10}, {}, 1, 100 / 9, "", 12 * 2**24 / 1e9),
+        ({"p99": 10}, {}, 2, 200 / 9, "", 12 * 2**24 / 1e9),
+        ({"p99": 10, "rate": 700, "cores": 8}, {}, 1, 100 / 9, "", 12 * 2**24 / 1e9),
+        ({"p99": 10}, searched(**MORE), 1, 100 / 9, "≤ ", 12 * 2**24 / 1e9),
+        ({"p99": 20}, {}, 1, 100 / 9, "≤ ", 12 * 2**24 / 1e9),
+        ({"p99": 5}, {}, 1, 100 / 9, "≥ ", 12 * 2**24 / 1e9),
+        ({"p99": 5}, searched(**MORE), 1, 10, "", 10 * 2**24 / 1e9),
+        ({}, {"capacities": [], "closed": None}, 1, 10, "", 10 * 2**24 / 1e9),
+        ({"p99": 10}, {"cpu_ns": None}, 1, 100 / 9, "", 12 * 2**24 / 1e9),
+    ],
+)
+def test_what_100_000_requests_a_second_take(
+    limits: dict[str, float],
+    changes: dict[str, Any],
+    measured_cores: int,
+    cores: float,
+    sign: str,
+    gb: float,
+    report: Path,
+    watched: Callable[..., Watched],
+) -> None:
+    """By CPU time 10 cores; by capacity 11.1."""
+    page = watched().open(report)
+    data = run_of(changes, measured_cores=measured_cores)
+    (found,) = page.evaluate("([data, limits]) => judge(data, limits)", [data, asking(**limits)])
+    assert found["cores100k"] == {"value": pytest.approx(cores), "sign": sign}
+    assert found["gb100k"] == {"value": pytest.approx(gb), "sign": sign}
+
+
+@pytest.mark.parametrize(
+    ("limits", "changes", "headroom"),
+    [
+        ({"p99": 10}, {}, {"value": 9, "sign": ""}),
+        ({"p99": 20, "cores": 2}, {}, {"value": 18, "sign": "≥ "}),
+        ({"p99": 5}, {}, {"value": 9, "sign": "≤ "}),
+        ({"p99": 10}, searched(**MORE), {"value": 9, "sign": "≥ "}),
+        ({"p99": 5}, searched(**MORE), None),
+        ({"p99": 20}, FULL, {"value": 9, "sign": "≥ "}),
+        ({}, {"capacities": []}, {"value": 12, "sign": ""}),
+    ],
+)
+def test_headroom_says_at_which_side_of_the_limit_the_capacity_was_searched(
+    limits: dict[str, float],
+    changes: dict[str, Any],
+    headroom: dict[str, Any] | None,
+    report: Path,
+    watched: Callable[..., Watched],
+) -> None:
+    page = watched().open(report)
+    asked = asking(**{"rate": 1_000, **limits})
+    (found,) = page.evaluate("([data, limits]) => judge(data, limits)", [run_of(changes), asked])
+    assert found["headroom"] == headroom
+
+
+FAILS = {"peak_bytes": {"centre": 2**30, **NO_RANGE}}
+UNKNOWN = {"peak_bytes": {"centre": None, **NO_RANGE}}
+INVALID = {"valid": False, "reason": "late"}
+NO_CPU = {"cpu_ns": None}
+COSTLY = {"cpu_ns": {"centre": 3e6, "low": 2.9e6, "high": 3.1e6, "window": "w"}}
+CHEAP = {"cpu_ns": {"centre": 1e5, "low": 0.9e5, "high": 1.1e5, "window": "w"}}
+
+
+@pytest.mark.parametrize(
+    ("targets", "answer"),
+    [
+        ([{}], "a meets these limits."),
+        ([FAILS], "a does not meet these limits."),
+        ([UNKNOWN], "This run cannot tell whether a meets these limits."),
+        ([INVALID], "No row of this run is valid, so it cannot answer."),
+        ([{}, INVALID], "a meets these limits. No other could be judged."),
+        ([{}, FAILS], "a meets these limits. No other does."),
+        ([{}, FAILS, INVALID], "a meets these limits. No other that could be judged does."),
+        ([{}, UNKNOWN], "a meets these limits. Whether the other does, this run cannot tell."),
+        ([{}, UNKNOWN, UNKNOWN], "a meets these limits. Whether the others do, this run cannot tell."),
+        (
+            [{}, FAILS, UNKNOWN, UNKNOWN],
+            "a meets these limits. Of the others, 1 fails; 2 cannot be told.",
+        ),
+        ([FAILS, FAILS], "No target meets these limits."),
+        ([UNKNOWN, UNKNOWN], "This run cannot tell whether any target meets these limits."),
+        ([FAILS, UNKNOWN], "This run cannot tell whether any target meets these limits; 1 fails."),
+        (
+            [{}, {}],
+            "Here the runtime does not matter: both meet these limits, and the costliest uses 1.0 % of one core.",
+        ),
+        ([NO_CPU, NO_CPU], "a and b meet these limits; their CPU time was not measured."),
+        ([{}, NO_CPU], "a and b meet these limits at the least CPU; this run cannot tell them apart."),
+        (
+            [CHEAP, COSTLY],
+            "a meets these limits at the least CPU. 1 other meets them too, at more CPU.",
+        ),
+        (
+            [COSTLY, CHEAP, FAILS],
+            "b meets these limits at the least CPU. Of the others, 1 meets them too, at more CPU; 1 fails.",
+        ),
+    ],
+)
+def test_the_answer_in_a_sentence(
+    targets: list[dict[str, Any]], answer: str, report: Path, watched: Callable[..., Watched]
+) -> None:
+    page = watched().open(report)
+    script = "([data, limits]) => sentence(judge(data, limits), limits)"
+    assert page.evaluate(script, [run_of(*targets), asking()]) == answer
+
+
+def test_three_digits_in_a_column(report: Path, watched: Callable[..., Watched]) -> None:
+    page = watched().open(report)
+    shown = page.evaluate("[0.0123, 12.34, 99.96, 999.4, 999.5, 999.7, 1234].map(aligned)")
+    assert shown == ["0.0123", "12.3", "100", "999", "1,000", "1,000", "1,230"]
+    assert page.evaluate("[12, 999.7].map(short)") == ["12", "1,000"]
 
 
 def test_limits_are_shared_in_the_address(report: Path, watched: Callable[..., Watched]) -> None:

@@ -5,17 +5,21 @@
 /**
  * @typedef {{centre: number, low: number | null, high: number | null}} Figure
  * @typedef {Figure & {rps: number, window: string, scenario: string}} Latency
- * @typedef {Figure & {kind: "capacity" | "closed", at_least: boolean, window: string}} Capacity
+ * @typedef {Figure & {at_least: boolean, window: string, p99_limit_ms: number | null}} Capacity  requests/s; without a
+ *   limit: the peak under closed load
  * @typedef {{
  *   id: string, label: string, slot: number, valid: boolean, reason: string | null,
- *   cpu_ns: Figure & {window: string} | null, capacity: Capacity | null,
+ *   cpu_ns: Figure & {window: string} | null,
+ *   capacities: (Capacity & {p99_limit_ms: number})[], closed: Capacity | null,
  *   loaded_bytes: Figure, peak_bytes: Figure, latencies: Latency[],
- * }} Target
+ * }} Target  capacities by rising limit, latencies by rising rate
  * @typedef {{scenario: string, measured_cores: number, caution: string | null, targets: Target[]}} Data
  * @typedef {{rate: number, p99: number, memory: number, cores: number}} Limits  requests/s, ms, MiB, cores
+ * @typedef {"" | "≥ " | "≤ "} Sign
+ * @typedef {{value: number, sign: Sign}} Signed
  * @typedef {{
  *   target: Target, meets: boolean | null, notes: string[], estimated: boolean, coresUsed: number | null,
- *   headroom: number | null, p99_ms: number | null, cores100k: number | null, gb100k: number | null,
+ *   headroom: Signed | null, p99_ms: number | null, cores100k: Signed | null, gb100k: Signed | null,
  * }} Judged  meets null: the run cannot tell
  */
 
@@ -41,9 +45,7 @@ function judge(data, limits) {
 function judgeOne(data, target, limits) {
   const scale = limits.cores / data.measured_cores;
   const cpu = target.cpu_ns?.centre ?? null;
-  const cores100k = cpu === null ? null : (cpu * 1e5) / 1e9;
-  const instances = cores100k === null ? null : Math.ceil(cores100k / data.measured_cores);
-  const memory = target.loaded_bytes.centre;
+  const cores100k = coresPer100k(data, target, limits);
   /** @type {Judged} */
   const found = {
     target,
@@ -51,20 +53,75 @@ function judgeOne(data, target, limits) {
     notes: [],
     estimated: scale !== 1,
     coresUsed: cpu === null ? null : (cpu * limits.rate) / 1e9,
-    headroom: target.capacity ? (target.capacity.centre * scale) / limits.rate : null,
+    headroom: headroom(target, limits, scale),
     p99_ms: null,
     cores100k,
-    gb100k: instances === null || memory === null ? null : (instances * memory) / 1e9,
+    gb100k: gbPer100k(data, target, cores100k),
   };
   if (!target.valid) {
     found.meets = null;
     found.notes.push(`invalid: ${target.reason ?? "too few valid trials"}`);
     return found;
   }
-  judgeRate(found, target, limits);
+  judgeRate(found, target, limits, scale);
   judgeLatency(found, target, limits, scale);
   judgeMemory(found, target, limits);
   return found;
+}
+
+/**
+ * The capacity of the largest limit that is not looser than the reader's; else of the strictest; else the peak.
+ * @param {Target} target
+ * @param {Limits} limits
+ * @returns {Capacity | null}
+ */
+function nearest(target, limits) {
+  const within = target.capacities.findLast((c) => c.p99_limit_ms <= limits.p99);
+  return within ?? target.capacities[0] ?? target.closed;
+}
+
+/**
+ * How a capacity stands to that at the reader's limit; null: it says nothing of it.
+ * @param {Capacity} capacity
+ * @param {Limits} limits
+ * @returns {Sign | null}
+ */
+function signOf(capacity, limits) {
+  const limit_ms = capacity.p99_limit_ms ?? limits.p99;
+  if (limit_ms > limits.p99) return capacity.at_least ? null : "≤ ";
+  return capacity.at_least || limit_ms < limits.p99 ? "≥ " : "";
+}
+
+/** @param {Target} target @param {Limits} limits @param {number} scale @returns {Signed | null} */
+function headroom(target, limits, scale) {
+  const capacity = nearest(target, limits);
+  const sign = capacity && signOf(capacity, limits);
+  return !capacity || sign === null ? null : { value: (capacity.centre * scale) / limits.rate, sign };
+}
+
+/**
+ * Cores that 100,000 requests a second take: by CPU time, or by capacity where that asks for more.
+ * @param {Data} data
+ * @param {Target} target
+ * @param {Limits} limits
+ * @returns {Signed | null}
+ */
+function coresPer100k(data, target, limits) {
+  const byCpu = target.cpu_ns ? (target.cpu_ns.centre * 1e5) / 1e9 : null;
+  const capacity = nearest(target, limits);
+  const sign = capacity && signOf(capacity, limits);
+  const byCapacity = !capacity || sign === null ? null : (1e5 * data.measured_cores) / capacity.centre;
+  if (byCapacity !== null && byCapacity > (byCpu ?? 0)) {
+    return { value: byCapacity, sign: sign === "≥ " ? "≤ " : sign === "≤ " ? "≥ " : "" };
+  }
+  return byCpu === null ? null : { value: byCpu, sign: "" };
+}
+
+/** @param {Data} data @param {Target} target @param {Signed | null} cores100k @returns {Signed | null} */
+function gbPer100k(data, target, cores100k) {
+  const memory = target.loaded_bytes.centre;
+  if (!cores100k || memory === null) return null;
+  return { value: (Math.ceil(cores100k.value / data.measured_cores) * memory) / 1e9, sign: cores100k.sign };
 }
 
 /** @param {Judged} found @param {boolean} failed @param {string} note */
@@ -74,30 +131,81 @@ function note(found, failed, note) {
   else if (found.meets) found.meets = null;
 }
 
-/** @param {Judged} found @param {Target} target @param {Limits} limits */
-function judgeRate(found, target, limits) {
-  if (found.headroom === null || !target.capacity) {
-    note(found, false, "throughput was not measured");
-  } else if (found.headroom < 1) {
-    const most = `carries ${count(found.headroom * limits.rate)}/s`;
-    note(found, !target.capacity.at_least, target.capacity.at_least ? `at least ${most}, more was not tried` : most);
-  }
-}
-
 /** @param {Judged} found @param {Target} target @param {Limits} limits @param {number} scale */
-function judgeLatency(found, target, limits, scale) {
-  const asked = limits.rate / scale;
-  const measured = target.latencies.find((l) => l.rps >= asked * 0.999);
-  if (!measured) {
-    const most = target.latencies.at(-1);
-    const known = most ? `; at ${count(most.rps)}/s it is ${short(most.centre / 1e6)} ms` : "";
-    note(found, false, `P99 was not measured at that rate${known}`);
+function judgeRate(found, target, limits, scale) {
+  const capacity = nearest(target, limits);
+  if (!capacity) return note(found, false, "throughput was not measured");
+  const rate = limits.rate / scale;
+  if (rate <= capacity.centre) {
+    if (rate > (capacity.low ?? capacity.centre)) {
+      note(found, false, `${carries(capacity, limits, scale)}, ${lowEnd(capacity, scale)}`);
+    }
     return;
   }
-  found.p99_ms = measured.centre / 1e6;
-  const upper = (measured.high ?? measured.centre) / 1e6;
-  if (found.p99_ms > limits.p99) note(found, true, `P99 ${short(found.p99_ms)} ms`);
-  else if (upper > limits.p99) note(found, false, unsure(found.p99_ms, upper));
+  const over = exceeded(target, limits, rate);
+  if (over) return note(found, true, carries(over, limits, scale));
+  const untried = (capacity.p99_limit_ms ?? limits.p99) < limits.p99;
+  const more = untried ? "more was not tried at your limit" : "more could not be told";
+  note(found, false, `${carries(capacity, limits, scale)}; ${more}`);
+}
+
+/**
+ * What shows that a rate is too much: a capacity at the reader's limit or at a looser one, or the peak, which is
+ * no bound where a search went beyond it.
+ * @param {Target} target
+ * @param {Limits} limits
+ * @param {number} rate  requests/s on the measured cores
+ * @returns {Capacity | null}
+ */
+function exceeded(target, limits, rate) {
+  /** @type {Capacity[]} */
+  const bounds = target.capacities.filter((c) => c.p99_limit_ms >= limits.p99);
+  const peak = target.closed;
+  if (peak && target.capacities.every((c) => c.centre <= peak.centre)) bounds.push(peak);
+  const first = bounds.find((bound) => rate <= bound.centre || !bound.at_least);
+  return first && rate > first.centre ? first : null;
+}
+
+/** @param {Capacity} capacity @param {Limits} limits @param {number} scale @returns {string} */
+function carries(capacity, limits, scale) {
+  const rate = `${capacity.at_least ? "at least " : ""}${count(capacity.centre * scale)}/s`;
+  const limit_ms = capacity.p99_limit_ms;
+  if (limit_ms === null) return `its peak under closed load is ${rate}`;
+  return `carries ${rate}${limit_ms === limits.p99 ? "" : ` with P99 within ${short(limit_ms)} ms`}`;
+}
+
+/** @param {Capacity} capacity @param {number} scale @returns {string} */
+function lowEnd(capacity, scale) {
+  const low = capacity.low ?? capacity.centre;
+  if (10 * low < capacity.centre) return "but its trials differ too much";
+  return `${count(low * scale)}/s at the low end of its interval`;
+}
+
+/**
+ * P99 holds where it was measured at the rate or above; it fails by what was measured at the rate or below.
+ * @param {Judged} found
+ * @param {Target} target
+ * @param {Limits} limits
+ * @param {number} scale
+ */
+function judgeLatency(found, target, limits, scale) {
+  const asked = limits.rate / scale;
+  const above = target.latencies.find((l) => l.rps >= asked * 0.999);
+  const below = target.latencies.findLast((l) => l.rps <= asked * 1.001);
+  const p99_ms = above ? above.centre / 1e6 : null;
+  const upper_ms = above ? (above.high ?? above.centre) / 1e6 : Infinity;
+  found.p99_ms = p99_ms;
+  if (upper_ms <= limits.p99) return;
+  if (p99_ms !== null && p99_ms <= limits.p99) {
+    note(found, false, unsure(p99_ms, upper_ms));
+  } else if (below && below.centre / 1e6 > limits.p99) {
+    const where = below.rps >= asked * 0.999 ? "" : ` at ${count(below.rps * scale)}/s`;
+    note(found, true, `P99 ${short(below.centre / 1e6)} ms${where}`);
+  } else {
+    const known = above ?? below;
+    const there = known ? `; at ${count(known.rps * scale)}/s it is ${short(known.centre / 1e6)} ms` : "";
+    note(found, false, `P99 was not measured at that rate${there}`);
+  }
 }
 
 /** Why an interval does not fit the limit. @param {number} centre @param {number} upper @returns {string} */
@@ -120,10 +228,10 @@ function count(value) {
 
 /** @param {number} value */
 function short(value) {
-  return value >= 1000 ? count(value) : String(Number(value.toPrecision(3)));
+  return value >= 999.5 ? count(value) : String(Number(value.toPrecision(3)));
 }
 
 /** In a column: three digits that count, so that figures align. @param {number} value */
 function aligned(value) {
-  return value >= 1000 ? count(value) : value.toPrecision(3);
+  return value >= 999.5 ? count(value) : value.toPrecision(3);
 }

@@ -58,8 +58,8 @@
 
   /** @param {Judged} j */
   function noted(j) {
-    const estimate = j.estimated && j.target.valid ? ["throughput is a linear estimate, not measured"] : [];
-    return [...j.notes, ...estimate].join("; ");
+    const estimate = `throughput and P99 are linear estimates from ${cores(data.measured_cores)}, not measured`;
+    return [...j.notes, ...(j.estimated && j.target.valid ? [estimate] : [])].join("; ");
   }
 
   /** @param {Judged} j @param {Limits} limits */
@@ -74,14 +74,19 @@
     head.append(swatch, j.target.id);
     const word = !j.target.valid ? "invalid" : j.meets ? "meets" : j.meets === null ? "cannot tell" : "fails";
     row.append(head, cell(word, j.meets ? "text meets" : j.meets === false ? "text fails" : "text"));
-    row.append(cell(j.headroom === null ? "–" : `${j.target.capacity?.at_least ? "≥ " : ""}${aligned(j.headroom)} ×`));
+    row.append(cell(j.headroom ? `${signed(j.headroom)} ×` : "–"));
     const peak = j.target.peak_bytes.centre;
     row.append(share(j.p99_ms, limits.p99), share(peak === null ? null : peak / 2 ** 20, limits.memory));
     row.append(share(j.coresUsed, limits.cores));
-    row.append(cell(j.cores100k === null ? "–" : aligned(j.cores100k)));
-    row.append(cell(j.gb100k === null ? "–" : aligned(j.gb100k)));
+    row.append(cell(j.cores100k ? signed(j.cores100k) : "–"));
+    row.append(cell(j.gb100k ? signed(j.gb100k) : "–"));
     row.append(cell(noted(j), "text"));
     return row;
+  }
+
+  /** @param {Signed} figure */
+  function signed(figure) {
+    return `${figure.sign}${aligned(figure.value)}`;
   }
 
   /** A figure, and how much of its limit it takes. @param {number | null} value @param {number} limit */
