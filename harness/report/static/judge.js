@@ -149,21 +149,25 @@ function judgeRate(found, target, limits, scale) {
   note(found, false, `${carries(capacity, limits, scale)}; ${more}`);
 }
 
+/** A search that went beyond the peak did so by steps of so much. */
+const STEP = 1.05;
+
 /**
- * What shows that a rate is too much: a capacity at the reader's limit or at a looser one, or the peak, which is
- * no bound where a search went beyond it.
+ * What shows that a rate is too much: a capacity at the reader's limit or at a looser one, or the peak, which no
+ * service exceeds by more than a step of a search that went beyond it.
  * @param {Target} target
  * @param {Limits} limits
  * @param {number} rate  requests/s on the measured cores
  * @returns {Capacity | null}
  */
 function exceeded(target, limits, rate) {
-  /** @type {Capacity[]} */
   const bounds = target.capacities.filter((c) => c.p99_limit_ms >= limits.p99);
-  const peak = target.closed;
-  if (peak && target.capacities.every((c) => c.centre <= peak.centre)) bounds.push(peak);
   const first = bounds.find((bound) => rate <= bound.centre || !bound.at_least);
-  return first && rate > first.centre ? first : null;
+  if (first) return rate > first.centre ? first : null;
+  const peak = target.closed;
+  if (!peak || peak.at_least) return null;
+  const most = Math.max(...target.capacities.map((c) => c.centre));
+  return rate > (most > peak.centre ? most * STEP : peak.centre) ? peak : null;
 }
 
 /** @param {Capacity} capacity @param {Limits} limits @param {number} scale @returns {string} */
