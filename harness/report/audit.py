@@ -121,7 +121,8 @@ def _little(line: Line, workload: Workload) -> Iterator[Step]:
             yield Step(line.label, "Little's law", "holds", within)
             return
         rest_ms = (mean_ms - 0.99 * line.p99_ms) / 0.01
-        beyond = f"with a P99 of {significant(line.p99_ms)} ms the slowest 1 % take {significant(rest_ms)} ms on average"
+        slowest = f"the slowest 1 % take {significant(rest_ms)} ms on average"
+        beyond = f"with a P99 of {significant(line.p99_ms)} ms {slowest}"
         longest_ms = _longest_ms(line)
         if longest_ms is not None and rest_ms > longest_ms * _ROUNDING:
             beyond += f", and none can take over {significant(longest_ms)} ms"

@@ -27,7 +27,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRow:
-    """One line of the published table beside ours, "–" where there is none. `runtime`: what it was measured with here."""
+    """One line of the published table beside ours, "–" where there is none. `runtime`: what it ran on here."""
 
     target: str
     label: str

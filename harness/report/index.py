@@ -49,7 +49,7 @@ def index_context(
 
 
 def trends(ordered: Sequence[Summary]) -> list[Trend]:
-    """Every headline figure that two whole runs or more have, made like the newest of them: no quick look among them."""
+    """Every headline figure that two whole runs or more have, made like the newest of them; no quick look counts."""
     usable = [s for s in ordered if s.stamp is None and s.status == "complete"]
     if not usable:
         return []

@@ -8,7 +8,6 @@ import xml.etree.ElementTree as ET
 from harness.report import wording
 from harness.report.model import PromiseKept, Row, ScenarioSummary, Summary
 
-
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """What XML 1.0 has no way to hold: a log's tail may have it."""
 

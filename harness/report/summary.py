@@ -205,7 +205,7 @@ def _window_panel(window: Window, scenario: Mapping[str, Any]) -> tuple[Panel, l
         note = "callers wait for each answer before they ask again, so these latencies flatter slow services"
     elif window.mode == "capacity":
         title = f"{window.name}: the highest open rate with P99 within {_ms_text(window.p99_limit)}"
-        note = "searched by short windows, each passing all checks; the other figures are those of the rate that was found"
+        note = "searched by short windows that pass all checks; the other figures are those of the rate that was found"
         shown = [metrics.CAPACITY_METRIC, *metrics.AT_CAPACITY_METRICS]
     else:
         title = f"{window.name}: open load, {_rate_text(window)}"

@@ -61,7 +61,7 @@ def test_callers_over_throughput_is_the_mean_response_time(p99_ms: float, verdic
 )
 def test_a_mean_beyond_the_p99_needs_a_tail_that_can_be(given: dict[str, float], verdict: str) -> None:
     """With a mean of 10 ms and 99 % within 5 ms, the other 1 % take 505 ms on average."""
-    (step,) = steps("Little's law", throughput_rps=10_000, connections=100, p99_ms=5.0, **given)
+    (step,) = steps("Little's law", None, throughput_rps=10_000, connections=100, p99_ms=5.0, **given)
     assert step.verdict == verdict
     assert "the slowest 1 % take 505 ms on average" in step.text
 

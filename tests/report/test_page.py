@@ -358,9 +358,21 @@ def test_beyond_the_measured_cores_throughput_and_p99_are_called_estimates(
     assert "throughput and P99 are linear estimates from one core, not measured" in row.inner_text()
 
 
-NO_RANGE = {"low": None, "high": None}
-CLOSED = {"centre": 12_000, "at_least": False, "window": "peak", "p99_limit_ms": None, **NO_RANGE}
-CAPACITY = {"centre": 9_000, "at_least": False, "window": "capacity", "p99_limit_ms": 10, **NO_RANGE}
+NO_RANGE: dict[str, Any] = {"low": None, "high": None}
+CLOSED: dict[str, Any] = {
+    "centre": 12_000,
+    "at_least": False,
+    "window": "peak",
+    "p99_limit_ms": None,
+    **NO_RANGE,
+}
+CAPACITY: dict[str, Any] = {
+    "centre": 9_000,
+    "at_least": False,
+    "window": "capacity",
+    "p99_limit_ms": 10,
+    **NO_RANGE,
+}
 TARGET: dict[str, Any] = {
     "id": "a",
     "label": "a",
@@ -398,8 +410,8 @@ FULL = {
         for limit_ms, rps in ((5, 6_000), (10, 9_000), (50, 11_000))
     ]
 }
-ONLY_CLOSED = {"capacities": [], "latencies": [AT_CAPACITY]}
-MORE = {"at_least": True}
+ONLY_CLOSED: dict[str, Any] = {"capacities": [], "latencies": [AT_CAPACITY]}
+MORE: dict[str, Any] = {"at_least": True}
 
 
 def run_of(*changes: dict[str, Any], measured_cores: int = 1) -> dict[str, Any]:

@@ -23,7 +23,16 @@ from harness.report.palette import COLOURS, GRID, INK, PAPER, SOFT, Colour, look
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.41237, "0.412"), (4.126, "4.13"), (99.96, "100"), (9.996, "10.0"), (999.7, "1,000"), (1234.5, "1,230"), (62_700, "62,700")],
+    [
+        (0, "0"),
+        (0.41237, "0.412"),
+        (4.126, "4.13"),
+        (99.96, "100"),
+        (9.996, "10.0"),
+        (999.7, "1,000"),
+        (1234.5, "1,230"),
+        (62_700, "62,700"),
+    ],
 )
 def test_three_digits_count(value: float, text: str) -> None:
     assert significant(value) == text
@@ -47,7 +56,9 @@ def test_values_are_shown_in_their_columns_unit(value: float | None, display: Di
     assert value_text(value, display) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.1, "0.1"), (10.0, "10"), (1024, "1,024"), (2048.5, "2,048.5")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.1, "0.1"), (10.0, "10"), (1024, "1,024"), (2048.5, "2,048.5")]
+)
 def test_a_limit_has_all_of_its_digits(value: float, text: str) -> None:
     assert limit_text(value) == text
 

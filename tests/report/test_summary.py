@@ -226,7 +226,9 @@ def test_a_capacity_that_is_a_lower_bound_says_what_ended_the_search(loaded: Loa
     run, trials = loaded
     window = next(w for w in trials_of(trials, "go")[0]["windows"] if w["mode"] == "capacity")
     window["bound"] = "at least"
-    next(f for f in window["findings"] if f["name"] == "capacity")["text"] = "90/s held, 95/s could not be judged"
+    next(f for f in window["findings"] if f["name"] == "capacity")["text"] = (
+        "90/s held, 95/s could not be judged"
+    )
     found = row(summarise(run, trials, "x"), "go")
     assert found.figures[CAPACITY].at_least
     (note,) = [n for n in found.notes if n.startswith("capacity: at least so much")]
@@ -274,7 +276,14 @@ def test_a_promise_that_was_broken_by_a_hair_shows_the_hair(
     measured: float, at_most: float, met: bool, text: str
 ) -> None:
     kept = PromiseKept(
-        item="P99", row="r", measured=measured, display="ms", at_most=at_most, at_least=None, met=met, missing=None
+        item="P99",
+        row="r",
+        measured=measured,
+        display="ms",
+        at_most=at_most,
+        at_least=None,
+        met=met,
+        missing=None,
     )
     assert promise_text(kept) == (text, "≤ 10 ms", "yes" if met else "no")
 

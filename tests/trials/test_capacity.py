@@ -71,7 +71,7 @@ def test_of_a_noisy_service_nothing_is_believed_above_a_rate_that_failed(seed: i
 
 
 @pytest.mark.parametrize(
-    ("change", "most_probes"), [(1.0, 3), (0.97, 3), (1.08, 4), (1.2, 6), (0.8, 6), (1.35, 7), (0.7, 7)]
+    ("change", "most_probes"), [(1.0, 3), (0.97, 4), (1.08, 4), (1.2, 6), (0.8, 6), (1.35, 7), (0.7, 7)]
 )
 @pytest.mark.parametrize("draw", [0.0, 0.3, 0.5, 0.999])
 def test_a_later_trial_needs_few_probes_to_be_exact(change: float, most_probes: int, draw: float) -> None:
@@ -95,7 +95,8 @@ def test_trials_of_a_steady_service_do_not_look_more_alike_than_the_precision_al
         assert found.capacity_rps is not None
         known_rps = found.capacity_rps
         shares.append(capacity_rps / found.capacity_rps)
-    assert min(shares) < 1.01 < 1.04 < max(shares)
+    assert min(shares) < 1.01
+    assert max(shares) > 1.04
     assert len({round(s, 4) for s in shares}) > 150
 
 
@@ -150,7 +151,7 @@ def test_a_capacity_at_the_peak_or_beyond_is_found_by_small_steps(beyond: float)
 def test_a_service_that_holds_whatever_is_asked_has_at_least_that_capacity() -> None:
     found, probes = run(Search.below_peak(LIMIT, 1_000), lambda rate: Probe(rate, 1_000, 0.0))
     assert (found.capacity_rps, found.bound) == (probes[-1].rate_rps, "at least")
-    assert found.capacity_rps > 1_300
+    assert (found.capacity_rps or 0) > 1_300
 
 
 def test_too_few_samples_for_a_p99_are_no_judgement() -> None:

@@ -47,8 +47,8 @@ def over_time(material: Material) -> Iterator[Picture]:
         "One trial of each target. Shaded: the windows of load, and lighter, in a target's colour below, its warm-up; "
         "before that it is idle and put through the cases. A line that keeps rising would be a leak."
         + (
-            " Below: the longest pause for garbage collection in each second of the trial, those between the windows too, of "
-            "runtimes that log them."
+            " Below: the longest pause for garbage collection in each second of the trial, those between the windows "
+            "too, of runtimes that log them."
             if paused
             else ""
         ),

@@ -33,7 +33,8 @@ def latency_by_percentile(material: Material) -> Iterator[Picture]:
                 f"{material.scenario.name}-{panel.name}-latency",
                 f"Response time by percentile, {panel.title}",
                 "Each line is all requests of one target, of all its trials together, fastest to slowest; every step "
-                "to the right is ten times rarer. Lower is better, and a line that stays flat keeps its promises for the unlucky requests too.",
+                "to the right is ten times rarer. Lower is better, and a line that stays flat keeps its promises for "
+                "the unlucky requests too.",
                 partial(_draw_curves, curves=curves),
             )
 
@@ -128,8 +129,9 @@ def rate_against_latency(material: Material) -> Iterator[Picture]:
     yield make_picture(
         f"{material.scenario.name}-rates",
         "Response time against offered rate",
-        "P99 response time at each rate that was offered, the median of the trials that were offered it. Where a line turns upwards the service "
-        "nears its capacity, the highest rate within the limit (dashed), marked for each target.",
+        "P99 response time at each rate that was offered, the median of the trials that were offered it. Where a "
+        "line turns upwards the service nears its capacity, the highest rate within the limit (dashed), "
+        "marked for each target.",
         lambda axes: _draw_rates(axes, material, drawn, sorted(limits_ns)),
     )
 
