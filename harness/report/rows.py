@@ -164,7 +164,7 @@ def _notes(chosen: CaseTrials, shown: Sequence[Record]) -> tuple[str, ...]:
             if peak is not None and peak["ok"] is not True:
                 notes.append(f"{window['name']}: generator-bound, the target could do more; not ranked")
         notes += trial.get("notes") or []
-    notes += [*_bounds(shown), *_disturbed(shown)]
+    notes += [*(_bounds(shown) if chosen.is_valid else ()), *_disturbed(shown)]
     lost = len(chosen.trials) - len(chosen.valid)
     if chosen.is_valid and lost:
         notes.append(f"{lost} of {len(chosen.trials)} trials not valid and left out")

@@ -164,7 +164,7 @@ def test_the_page_needs_nothing_else(small_run: RunFolder, small_html: str) -> N
     assert not re.findall(r"@import|url\((?!#)", small_html)
     local = [link for link in links if not link.startswith(("#", "data:"))]
     written = {"summary.json", "summary.csv", "summary.md", "run.json"}
-    assert all(link in written or (small_run.path / link).is_file() for link in local)
+    assert all(link in written or (small_run.path / link).exists() for link in local)
 
 
 def test_ids_of_a_page_are_unique(small_html: str) -> None:

@@ -36,7 +36,7 @@ def test_the_sample_is_whole_and_names_no_path(own_copy: RunFolder, project: Pat
     for path in (p for p in sample.rglob("*") if p.suffix in (".html", ".json", ".md", ".csv")):
         assert str(own_copy.path) not in path.read_text(encoding="utf-8")
     links = re.findall(r'href="((?!#|data:)[^"]+)"', html)
-    assert links and not [link for link in links if not (sample / link).is_file()]
+    assert links and not [link for link in links if not (sample / link).exists()]
     assert json.loads((sample / "run.json").read_text())["schema"] == 1
 
 
