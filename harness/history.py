@@ -1,7 +1,8 @@
 """What earlier runs measured, kept for ever: results/history/, one append-only file for what may be compared.
 
 A line is one run's row, or one target's head of a night of the guard. Valid ones of complete runs only, never those
-of a quick look or of a blind twin, and no figure that the generator bounded.
+of a quick look or of a blind twin, none of a night whose head is not this checkout, and no figure that the generator
+bounded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,20 @@ from harness.stats.interval import estimate
 
 _HASH_DIGITS = 10
 _KERNEL = re.compile(r"\d+\.\d+")
+_MACHINE = (
+    "cpus_isolated",
+    "smt_active",
+    "governor",
+    "turbo",
+    "numa_nodes",
+    "virtualisation",
+    "clock_source",
+    "transparent_huge_pages",
+    "cgroup_version",
+    "container_engine",
+    "network_mode",
+)
+"""What else of a machine changes the scale of figures, by the manifest's names; two benches may not differ in it."""
 
 
 def history_lines(document: Mapping[str, Any], summary: Summary) -> list[tuple[str, JsonObject]]:
@@ -45,7 +60,7 @@ def history_lines(document: Mapping[str, Any], summary: Summary) -> list[tuple[s
 
 def night_lines(document: Mapping[str, Any], night: Mapping[str, Any]) -> list[tuple[str, JsonObject]]:
     """The same of a night of the guard: what head was measured as. `document`: its run.json, `night`: its gate.json."""
-    if night["status"] != "complete":
+    if night["status"] != "complete" or why_left_out(night) is not None:
         return []
     (scenario,) = document["scenarios"]
     lines = []
@@ -65,6 +80,14 @@ def night_lines(document: Mapping[str, Any], night: Mapping[str, Any]) -> list[t
     return lines
 
 
+def why_left_out(night: Mapping[str, Any]) -> str | None:
+    """Why a night of the guard is none of the series: head was not this checkout on its own runtime; None: it was."""
+    head = night["head"]
+    if head["kind"] == "directory" and head["name"] == ".":
+        return None
+    return f"not added to the history: head was {head['name']}, not this checkout on its own runtime"
+
+
 def append(folder: Path, lines: list[tuple[str, JsonObject]]) -> list[str]:
     """Adds lines that are not there yet; a sentence for each torn line that was dropped. Raises StoreError."""
     told = []
@@ -79,6 +102,7 @@ def append(folder: Path, lines: list[tuple[str, JsonObject]]) -> list[str]:
 def comparability(document: Mapping[str, Any], scenario: str, target: str) -> JsonObject:
     """What must be the same for figures of two nights to be one series; all else may have changed them."""
     manifest, placement = document["manifest"], document["placement"]
+    mitigations = manifest.get("mitigations")
     return {
         "kind": document.get("kind", "bench"),
         "scenario": scenario,
@@ -94,6 +118,9 @@ def comparability(document: Mapping[str, Any], scenario: str, target: str) -> Js
         "sharing": placement["sharing"],
         "target_cores": len(placement["target_cpus"]),
         "awake": bool(placement.get("awake_cpus")),
+        **{name: manifest.get(name) for name in _MACHINE},
+        "memory_gib": _whole_gib(manifest.get("memory_bytes")),
+        "mitigations_sha256": _digest(mitigations)[:_HASH_DIGITS] if mitigations else None,
     }
 
 
@@ -108,6 +135,11 @@ def _kernel(release: str | None) -> str | None:
     """`6.8` of `6.8.0-31-generic`: bug fixes start no new series."""
     found = _KERNEL.match(release or "")
     return found[0] if found else release
+
+
+def _whole_gib(size_bytes: int | None) -> int | None:
+    """Kernels of one machine reserve a little more or less."""
+    return None if size_bytes is None else round(size_bytes / 2**30)
 
 
 def _origin(document: Mapping[str, Any], kind: str, target: str) -> JsonObject:

@@ -17,13 +17,17 @@ from harness import MEASUREMENT
 from harness.asked import NightAsked
 from harness.catalogue import find_scenario, find_target
 from harness.drivers.base import Artifact
-from harness.gate.document import Built, night_document, run_document
+from harness.gate.document import Built, night_document, run_document, source_json
 from harness.gate.judge import night_word, verdicts
 from harness.gate.model import TargetNight
-from harness.history import append, comparability, file_name, history_lines, night_lines
+from harness.gate.runtimes import Upgrade, sides
+from harness.gate.sources import Source
+from harness.history import append, comparability, file_name, history_lines, night_lines, why_left_out
 from harness.ledger import Ledger
 from harness.report.outputs import read
 from harness.store import RunFolder
+
+GO = find_target("go")
 
 
 def lines_of(run: RunFolder, **changed: Any) -> list[tuple[str, Any]]:
@@ -64,9 +68,9 @@ def test_a_quick_look_leaves_nothing(tiny_run: RunFolder) -> None:
     assert history_lines(shown.document, replace(shown.summary, stamp="quick look")) == []
 
 
-def a_night(targets: Sequence[TargetNight]) -> list[tuple[str, Any]]:
+def a_night(targets: Sequence[TargetNight], **changed: Any) -> list[tuple[str, Any]]:
     """The lines of a night, by the documents that a gate writes."""
-    made = night(targets)
+    made = night(targets, **changed)
     tools = made_tools(
         manifest=lambda _: {
             "cpu_model": "x",
@@ -107,6 +111,23 @@ def test_a_target_with_too_few_pairs_and_a_night_that_was_interrupted_leave_noth
     assert night_lines({}, {"status": "interrupted", "targets": [{"enough": True}]}) == []
 
 
+@pytest.mark.parametrize(
+    ("head", "is_ordinary"),
+    [
+        (Source("directory", ".", Path("/head"), "f" * 40), True),
+        (Source("directory", ".", Path("/head"), "f" * 40, clean=False), True),
+        (Source("directory", "/other", Path("/other"), None), False),
+        (Source("revision", "v0.9", Path("/head"), "f" * 40), False),
+        (Source("image", "sha256:" + "a" * 64, None, None), False),
+        (sides([Upgrade(GO, GO, "1.26.8", "1.26.11")], Source("directory", ".", Path("/"), None))[1], False),
+    ],
+)
+def test_a_night_of_another_head_than_this_checkout_is_in_no_series(head: Source, is_ordinary: bool) -> None:
+    assert bool(a_night([TargetNight("go", pairs(6))], head=head)) is is_ordinary
+    why = why_left_out({"head": source_json(head)})
+    assert why is None if is_ordinary else head.name in str(why)
+
+
 def test_nights_of_the_guard_and_benches_share_no_file(tiny_run: RunFolder) -> None:
     document = tiny_run.read_run()
     kinds = [
@@ -127,6 +148,19 @@ def test_nights_of_the_guard_and_benches_share_no_file(tiny_run: RunFolder) -> N
         ("manifest", {"cpus_online": [0]}, False),
         ("manifest", {"git_revision": "another"}, True),
         ("manifest", {"python": "3.99"}, True),
+        ("manifest", {"memory_bytes": 24 * 2**30 + 3_000_000}, True),
+        ("manifest", {"memory_bytes": 12 * 2**30}, False),
+        ("manifest", {"governor": "powersave"}, False),
+        ("manifest", {"turbo": False}, False),
+        ("manifest", {"smt_active": True}, False),
+        ("manifest", {"virtualisation": "container"}, False),
+        ("manifest", {"mitigations": {"spectre_v2": "Vulnerable"}}, False),
+        ("manifest", {"transparent_huge_pages": "always"}, False),
+        ("manifest", {"clock_source": "hpet"}, False),
+        ("manifest", {"cgroup_version": "v1"}, False),
+        ("manifest", {"cpus_isolated": [1]}, False),
+        ("manifest", {"container_engine": "docker"}, False),
+        ("manifest", {"network_mode": "host"}, False),
         ("placement", {"sharing": "direction only"}, False),
         ("seed", 99, True),
     ],

@@ -91,6 +91,19 @@ def test_below_ten_nights_nothing_is_told(tmp_path: Path) -> None:
     assert [s.index for s in cpu_of(tmp_path).shifts] == [4]
 
 
+def test_lines_of_before_a_machine_was_told_so_closely_are_read_and_are_a_series_of_their_own(
+    tmp_path: Path,
+) -> None:
+    write_nights(tmp_path, series_key(), SLOWER_FROM_12[:12])
+    write_nights(tmp_path, series_key(governor="powersave"), SLOWER_FROM_12[12:18], first=12)
+    write_nights(tmp_path, series_key(governor="performance"), SLOWER_FROM_12[18:], first=18)
+    found = [s for s in read_trend(tmp_path).series if s.column.key == CPU_KEY]
+    assert [len(s.points) for s in found] == [12, 6, 6]
+    assert not any(s.shifts for s in found)
+    assert "governor unknown → powersave" in text_of(tmp_path, "md")
+    assert "governor powersave → performance" in text_of(tmp_path, "md")
+
+
 def test_unlike_machines_begin_a_new_series_and_it_says_why(tmp_path: Path) -> None:
     write_nights(tmp_path, series_key(), SLOWER_FROM_12[:12])
     write_nights(
