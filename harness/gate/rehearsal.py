@@ -26,10 +26,14 @@ _KEPT = ("metric", "better", "relevant_ratio", "pairs")
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """target → sessions of log figures, shape (pairs, 2, metrics); the metrics that every session has."""
+    """target → sessions of log figures, shape (pairs, 2, metrics); the metrics that every session has.
+
+    lacking: metrics that some session has and another has not, which are therefore not simulated.
+    """
 
     sessions: Mapping[str, tuple[Floats, ...]]
     metrics: tuple[str, ...]
+    lacking: tuple[str, ...]
     relevant_ratio: Floats
     worse: tuple[int, ...]
 
@@ -82,9 +86,11 @@ def material_of(nights: Sequence[JsonObject]) -> Material:
     if not sessions:
         raise UsageError(f"no night has {FEWEST_PAIRS} pairs with all of {', '.join(names)}")
     first = [usable[0][1][n] for n in names]
+    lacking = dict.fromkeys(n for _, metrics in usable for n in metrics if n not in names)
     return Material(
         sessions,
         tuple(names),
+        tuple(lacking),
         np.array([m["relevant_ratio"] for m in first]),
         tuple(1 if m["better"] == "lower" else -1 for m in first),
     )

@@ -3,10 +3,16 @@
 A virtual night draws, for each target, one real session in which base and head were the same artifact, and from
 it pairs with replacement, each with its sides exchanged at random. A trial stays whole, so what a busy minute does
 to all its metrics at once happens here as well. Exchanging sides makes "no difference" true by construction.
+
+The variance of draws from n values, about the values' own mean, is short by 1/n (Efron, The Jackknife, the Bootstrap
+and Other Resampling Plans, 1982). So the levels of a session's pairs are first spread by √(n ÷ (n − 1)) about their
+mean (Davison and Hinkley, Bootstrap Methods and their Application, 1997). The log ratios are not: as sides are
+exchanged they scatter about 0, which is known, and not about a mean that was estimated from them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +70,7 @@ def simulate(
     """
     rules = setting.rules
     draws = rules.looks[-1] + rules.confirming
-    drawn = [_draw(sessions[name], nights, draws, rng) for name in sessions]
+    drawn = [draw(sessions[name], nights, draws, rng) for name in sessions]
     base = np.stack([one for one, _ in drawn], axis=1)  # nights, targets, metrics, pairs
     head = np.stack([other for _, other in drawn], axis=1)
     for place, name in enumerate(sessions):
@@ -73,8 +79,8 @@ def simulate(
     return _judge(base, head - base, setting)
 
 
-def _draw(sessions: Sessions, nights: int, pairs: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """(base, head) of one target, each of shape (nights, metrics, pairs)."""
+def draw(sessions: Sessions, nights: int, pairs: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """(base, head) of one target, each of shape (nights, metrics, pairs). Raises ValueError without a session."""
     if not sessions:
         raise ValueError("a target without a session cannot be drawn from")
     metrics = sessions[0].shape[-1]
@@ -82,10 +88,18 @@ def _draw(sessions: Sessions, nights: int, pairs: int, rng: np.random.Generator)
     which = rng.integers(0, len(sessions), nights)
     for number, session in enumerate(sessions):
         chosen = np.flatnonzero(which == number)
-        both[chosen] = session[rng.integers(0, len(session), (len(chosen), pairs))]
+        both[chosen] = _spread(session)[rng.integers(0, len(session), (len(chosen), pairs))]
     exchanged = rng.random((nights, pairs)) < 0.5
     both[exchanged] = both[exchanged][:, ::-1]
     return both[:, :, 0].transpose(0, 2, 1), both[:, :, 1].transpose(0, 2, 1).copy()
+
+
+def _spread(session: Floats) -> Floats:
+    """The session with the levels of its pairs, the means of their two sides, so far apart that draws scatter right."""
+    pairs = len(session)
+    levels: Floats = session.mean(axis=1, keepdims=True)
+    more = math.sqrt(pairs / (pairs - 1)) - 1 if pairs > 1 else 0.0
+    return np.asarray(session + more * (levels - levels.mean(axis=0)))
 
 
 def _judge(base: Floats, ratios: Floats, setting: NightSetting) -> Nights:

@@ -36,12 +36,15 @@ def test_material_is_of_nights_whose_sides_were_one_artifact() -> None:
     assert material.worse == (1, -1, 1)
 
 
-def test_a_metric_that_a_night_lacks_is_left_out() -> None:
+def test_a_metric_that_a_night_lacks_is_left_out_and_told() -> None:
     lacking = [
         PairFigures(p.round, p.first, {k: v for k, v in p.base.items() if k != PEAK.name}, p.head)
         for p in pairs(6)
     ]
-    assert PEAK.name not in material_of([saved(pairs(6)), saved(lacking)]).metrics
+    material = material_of([saved(pairs(6)), saved(lacking)])
+    assert PEAK.name not in material.metrics
+    assert material.lacking == (PEAK.name,)
+    assert material_of([saved(pairs(6))]).lacking == ()
 
 
 @pytest.mark.parametrize("nights", [[], [saved(pairs(3))], [saved(pairs(9), same=False)]])

@@ -9,7 +9,7 @@ import pytest
 
 from harness.stats.gate import GateRules
 from harness.stats.interval import Floats
-from harness.stats.nights import Nights, NightSetting, simulate
+from harness.stats.nights import Nights, NightSetting, draw, simulate
 
 METRICS = 3
 SETTING = NightSetting(
@@ -74,6 +74,26 @@ def test_a_session_that_drifts_is_no_alarm_because_pairs_drift_together() -> Non
     material = {"one": [rng.normal(5, 0.01, (8, 2, METRICS)) + drift]}
     found = simulate(material, {}, SETTING, 4_000, rng)
     assert found.alarm_nights <= 40
+
+
+@pytest.mark.parametrize("pairs", [4, 6, 12])
+def test_what_is_drawn_from_few_pairs_scatters_as_they_do(pairs: int) -> None:
+    """Pairs of known scatter, in each session drawn from few: base trials by 0.1, log ratios by 0.04 × √2."""
+    rng = np.random.default_rng(pairs)
+    real = rng.normal(0, math.sqrt(0.1**2 - 0.04**2), (4_000, pairs, 1, 1)) + rng.normal(
+        0, 0.04, (4_000, pairs, 2, 1)
+    )
+    base, head = draw(list(real), 40_000, 16, rng)
+    ratios, levels = (head - base)[:, 0], base[:, 0]
+    assert (ratios**2).mean() == pytest.approx(2 * 0.04**2, rel=0.02)
+    assert ratios.mean(axis=-1).var() == pytest.approx(2 * 0.04**2 / 16, rel=0.05)
+    assert _within(real, levels) == pytest.approx(0.1**2, rel=0.03)
+
+
+def _within(real: Floats, drawn: Floats) -> float:
+    """The variance that drawn trials have about the mean of their own session: between sessions they differ too."""
+    between = real.mean(axis=(1, 2, 3)).var()
+    return float(drawn.var() - between)
 
 
 def test_the_same_seed_gives_the_same_nights() -> None:
