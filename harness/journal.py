@@ -19,6 +19,7 @@ Event = Literal[
     "trial begun",
     "trial ended",
     "cut short",
+    "confirmation cut short",
     "interrupted",
     "broken off",
     "complete",

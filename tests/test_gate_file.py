@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.catalogue import ROOT, read_gate_file
+from harness.asked import NightAsked
+from harness.catalogue import ROOT, all_targets, read_gate_file
 from harness.config import ConfigError
 from harness.errors import UsageError
 from harness.gate.accept import accept, advance
+from harness.model import JsonObject
 
 WHOLE = (ROOT / "gate.yaml").read_text(encoding="utf-8")
 
@@ -104,6 +107,78 @@ def test_the_base_advances_only_after_a_good_night(
     tmp_path: Path, verdict: str, status: str, clean: bool, moves: bool
 ) -> None:
     path = written(tmp_path, WHOLE)
-    head = {"revision": "HEAD", "clean": clean, "text": "HEAD"}
-    advance(path, ROOT, {"head": head, "verdict": verdict, "status": status, "run": "r"})
+    made = whole_night(verdict=verdict, status=status, head={**HEAD, "clean": clean})
+    said = advance(path, ROOT, made, NightAsked(config=str(path)))
     assert (path.read_text(encoding="utf-8") != WHOLE) == moves
+    assert said.startswith("accepted " if moves else "the accepted revision stays: ")
+
+
+ACCEPTED = "0123456789abcdef0123456789abcdef01234567"
+HEAD = {"kind": "directory", "revision": "HEAD", "clean": True, "text": "HEAD"}
+BASE = {"kind": "revision", "revision": ACCEPTED, "clean": True, "text": ACCEPTED[:12]}
+TARGETS = tuple(t.name for t in all_targets())
+
+
+def whole_night(**changed: Any) -> JsonObject:
+    """What is read of the gate.json of a night of all targets against the accepted revision."""
+    return {
+        "run": "r",
+        "status": "complete",
+        "verdict": "no change",
+        "base": BASE,
+        "head": HEAD,
+        "skipped": {},
+        "targets": [{"target": t} for t in TARGETS],
+        **changed,
+    }
+
+
+def advanced(folder: Path, night: JsonObject, text: str = WHOLE, **asked: Any) -> tuple[bool, str]:
+    """(whether the file was changed, what was said); one revision is accepted."""
+    accepted = text.replace("accepted: null", f'accepted: {{revision: "{ACCEPTED}", reason: "first"}}')
+    path = written(folder, accepted)
+    said = advance(path, ROOT, night, NightAsked(config=str(path), **asked))
+    return path.read_text(encoding="utf-8") != accepted, said
+
+
+def test_a_whole_night_against_the_accepted_revision_advances(tmp_path: Path) -> None:
+    for asked in ({}, {"base": ACCEPTED[:10]}, {"targets": TARGETS}, {"scenario": "gate"}):
+        moved, said = advanced(tmp_path, whole_night(), **asked)
+        assert moved
+        assert said.startswith("accepted ")
+
+
+@pytest.mark.parametrize(
+    ("changed", "asked", "told"),
+    [
+        (
+            {"base": {**BASE, "revision": "f" * 40, "text": "f" * 12}},
+            {},
+            "base was ffffffffffff, not the accepted",
+        ),
+        ({"base": {**BASE, "kind": "directory", "text": "."}}, {}, "base was ., not the accepted"),
+        ({"base": {**BASE, "revision": None, "text": "/other"}}, {}, "base was /other, not the accepted"),
+        ({}, {"quick": True}, "a quick look is not for decisions"),
+        ({}, {"scenario": "selftest"}, "scenario selftest was measured in place of gate"),
+        ({"targets": [{"target": t} for t in TARGETS[1:]]}, {}, f"{TARGETS[0]} was not compared"),
+        ({"skipped": {"other": "no compiler"}}, {}, "other was skipped"),
+    ],
+)
+def test_what_was_not_a_whole_night_against_the_accepted_revision_moves_nothing_and_says_why(
+    tmp_path: Path, changed: JsonObject, asked: JsonObject, told: str
+) -> None:
+    moved, said = advanced(tmp_path, whole_night(**changed), **asked)
+    assert not moved
+    assert said.startswith("the accepted revision stays: ")
+    assert told in said
+
+
+def test_all_that_was_in_the_way_is_told_at_once(tmp_path: Path) -> None:
+    _, said = advanced(tmp_path, whole_night(targets=[]), quick=True, scenario="smoke")
+    assert said.count(";") == 2
+
+
+def test_where_gate_yaml_names_targets_those_are_all(tmp_path: Path) -> None:
+    text = WHOLE.replace("scenario: gate", f"scenario: gate\ntargets: [{TARGETS[0]}]")
+    moved, _ = advanced(tmp_path, whole_night(targets=[{"target": TARGETS[0]}]), text)
+    assert moved

@@ -67,7 +67,11 @@ def gate(
         typer.Option("--quick", help="one look after four rounds, a short noise probe: not for decisions"),
     ] = False,
     advance: Annotated[
-        bool, typer.Option("--advance", help="accept head in gate.yaml after `no change` or `improvement`")
+        bool,
+        typer.Option(
+            "--advance",
+            help="accept head in gate.yaml after a whole night of `no change` or `improvement` since the accepted one",
+        ),
     ] = False,
     file: Annotated[Path, typer.Option("--config", help="the rules")] = ROOT / "gate.yaml",
     results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
@@ -84,7 +88,7 @@ def gate(
     from harness.compose import run_gate_request
     from harness.gate.accept import advance as advanced
     from harness.gate.session import estimate_text
-    from harness.history import append, night_lines
+    from harness.history import append, night_lines, why_left_out
     from harness.report.night import print_night, read_night, write_night
     from harness.report.outputs import write_all
 
@@ -122,10 +126,12 @@ def gate(
     if not asked.quick:
         for text in append(results / "history", night_lines(run.read_run(), night)):
             warn(text)
+        if left_out := why_left_out(night):
+            err.print(left_out, highlight=False, markup=False)
     print_night(out, night)
     add_step_summary(run.path / "gate.md")
     if advance:
-        out.print(advanced(Path(asked.config), ROOT, night), highlight=False, markup=False)
+        out.print(advanced(Path(asked.config), ROOT, night, asked), highlight=False, markup=False)
     reasons = tuple(night["reasons"]) if night["exit_code"] else ()
     finish("gate", results, ExitCode(night["exit_code"]), reasons, run.run_id)
 
@@ -181,6 +187,8 @@ def rehearse(
         f"{t}: {n} trials of {len(material.sessions[t])} nights" for t, n in material.trials.items()
     )
     say(f"drawn from {listed}; metrics: {', '.join(material.metrics)}")
+    if material.lacking:
+        say(f"not simulated, because not all of these nights have them: {', '.join(material.lacking)}")
     say(f"nights with any false alarm, of {nights:,}: {found.alarms.text}")
     say(f"changes are put into {found.detections[0].target}")
     table = Table(box=None, padding=(0, 1, 0, 0))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-from harness.catalogue import read_gate_file
+from harness.asked import NightAsked, absolute
+from harness.catalogue import all_targets, find_target, read_gate_file
 from harness.errors import UsageError
-from harness.gate_file import Accepted
+from harness.gate_file import Accepted, GateFile
 from harness.model import JsonObject
 from harness.store import write_atomically
 
@@ -34,15 +36,46 @@ def accept(path: Path, repository: Path, revision: str, reason: str) -> Accepted
     return accepted
 
 
-def advance(path: Path, repository: Path, night: JsonObject) -> str:
-    """Accepts the head of a night that allows it; a sentence on what was done."""
-    head = night["head"]
+def advance(path: Path, repository: Path, night: JsonObject, asked: NightAsked) -> str:
+    """Accepts the head of a night that allows it; a sentence on what was done, or on all that was in the way.
+
+    night: its gate.json. Raises UsageError, ConfigError.
+    """
+    if reasons := list(_why_not(read_gate_file(path), repository, night, asked)):
+        return f"the accepted revision stays: {'; '.join(reasons)}"
+    revision = night["head"]["revision"]
+    accept(path, repository, revision, f"{night['verdict']} in run {night['run']}")
+    return f"accepted {revision[:12]}: {night['verdict']}"
+
+
+def _why_not(file: GateFile, repository: Path, night: JsonObject, asked: NightAsked) -> Iterator[str]:
+    """Only what a whole night found no worse than the accepted revision may take its place."""
+    base, head = night["base"], night["head"]
     if night["status"] != "complete" or night["verdict"] not in _ADVANCING:
-        return f"the accepted revision stays: {night['verdict']}"
+        yield night["verdict"] if night["status"] == "complete" else f"the night is {night['status']}"
     if head["revision"] is None or not head["clean"]:
-        return f"the accepted revision stays: {head['text']} is no committed revision"
-    accept(path, repository, head["revision"], f"{night['verdict']} in run {night['run']}")
-    return f"accepted {head['revision'][:12]}: {night['verdict']}"
+        yield f"{head['text']} is no committed revision"
+    if asked.quick:
+        yield "a quick look is not for decisions"
+    if asked.scenario not in (None, absolute(file.scenario)):
+        yield f"scenario {asked.scenario} was measured in place of {file.scenario}"
+    if missing := sorted(_wanted(file, repository) - {t["target"] for t in night["targets"]}):
+        yield f"{', '.join(missing)} {'was' if len(missing) == 1 else 'were'} not compared"
+    if skipped := sorted(night["skipped"].keys() - set(missing)):
+        yield f"{', '.join(skipped)} {'was' if len(skipped) == 1 else 'were'} skipped"
+    if file.accepted and not _is(base, file.accepted):
+        yield f"base was {base['text']}, not the accepted {file.accepted.revision[:12]}"
+
+
+def _wanted(file: GateFile, repository: Path) -> set[str]:
+    """The targets that a night measures unless others are named."""
+    if file.targets:
+        return {find_target(name, repository).id for name in file.targets}
+    return {target.name for target in all_targets(repository)}
+
+
+def _is(side: JsonObject, accepted: Accepted) -> bool:
+    return side["kind"] == "revision" and str(side["revision"]).startswith(accepted.revision)
 
 
 def _commit(revision: str, repository: Path) -> str:

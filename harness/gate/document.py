@@ -71,6 +71,7 @@ def source_json(source: Source) -> JsonObject:
 def _reasons(night: Night, judged: Sequence[TargetVerdict], word: NightWord) -> Iterator[str]:
     """One sentence for each thing that made the verdict."""
     yield from night.too_noisy
+    yield from night.not_compared
     for target in judged:
         if not target.enough:
             lost = f", {target.lost} were lost to invalid trials" if target.lost else ""

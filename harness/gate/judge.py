@@ -80,13 +80,37 @@ def verdicts(
     )
 
 
-def night_word(judged: Sequence[TargetVerdict]) -> NightWord:
+def not_compared(
+    head_skipped: Mapping[str, str], base_skipped: Mapping[str, str], *, named: bool
+) -> tuple[str, ...]:
+    """A sentence for each target of which one side alone could be built, or neither where it was asked for by name.
+
+    Neither side of a target that nobody named: its toolchain is missing here, which says nothing of head.
+    """
+    found = []
+    for target in sorted(head_skipped.keys() | base_skipped.keys()):
+        head, base = (
+            skipped[target].partition("\n")[0].rstrip(":") if target in skipped else None
+            for skipped in (head_skipped, base_skipped)
+        )
+        if base is None:
+            found.append(f"{target} was not compared: head could not be built, base could: {head}")
+        elif head is None:
+            found.append(f"{target} was not compared: base could not be built, head could: {base}")
+        elif named:
+            found.append(f"{target} was asked for by name and not compared: {head}")
+    return tuple(found)
+
+
+def night_word(judged: Sequence[TargetVerdict], not_compared: Sequence[str] = ()) -> NightWord:
     """The worst that any target has; a night that cannot tell where it must is not "no change"."""
     words = [m.word for t in judged for m in t.metrics]
     if "slower" in words:
         return "regression"
-    untold = any(m.word == "cannot tell" and m.metric.must_tell for t in judged for m in t.metrics)
-    if untold or not judged or any(not t.enough for t in judged):
+    untold = any(
+        m.word == "cannot tell" and (m.metric.must_tell or m.open_because) for t in judged for m in t.metrics
+    )
+    if untold or not_compared or not judged or any(not t.enough for t in judged):
         return "cannot tell"
     return "improvement" if "faster" in words else "no change"
 
@@ -121,6 +145,8 @@ def _verdict(night: TargetNight, metric: Gated, rules: GateRules, level: float) 
     further = _logs(night.further, metric.name)
     agreeing = int((np.sign(further[1] - further[0]) == sign).sum()) if sign and night.further else None
     word, more = _word(night, metric, figures, sign, rules), None
+    lacking = rules.confirming - further.shape[-1]
+    is_open = sign == metric.worse and lacking > 0 and (agreeing or 0) + lacking >= rules.agreeing
     if word == "cannot tell" and not sign:
         more = rounds_more(ratios.tolist(), math.log1p(metric.relevant_ratio), level)
         more = more and max(more, rules.looks[0] - len(night.pairs))
@@ -137,6 +163,7 @@ def _verdict(night: TargetNight, metric: Gated, rules: GateRules, level: float) 
         alert=bool(sign),
         further=len(night.further),
         agreeing=agreeing,
+        open_because=("no time" if night.no_time else "lost pairs") if is_open and word != "slower" else None,
         word=word,
         rounds_more=more,
         text="",
@@ -176,6 +203,7 @@ def _untold(night: TargetNight, metric: Gated, figures: Floats) -> MetricVerdict
         alert=False,
         further=len(night.further),
         agreeing=None,
+        open_because=None,
         word="cannot tell",
         rounds_more=None,
         text="",

@@ -10,7 +10,8 @@ from harness.gate.figures import figures_of
 from harness.gate.judge import look, needs_confirming
 from harness.gate.model import Gated, Night, PairFigures, TargetNight
 from harness.gate.pairs import PlannedPair, Side, plan_rounds
-from harness.gate.resume import Earlier
+from harness.gate.resume import CONFIRMATION_CUT, ROUNDS_CUT, Earlier
+from harness.gate_file import FEWEST_PAIRS
 from harness.journal import Journal
 from harness.model import Case, JsonObject, PlannedTrial, Scenario
 from harness.plan import estimate_s
@@ -20,7 +21,7 @@ from harness.store import RunFolder
 from harness.trials.trial import Bench
 
 SPARE_RATIO = 1.15
-"""What is left of the budget has to hold so much more than the next round and the confirmation are expected to take."""
+"""What is left of the budget has to hold so much more than what is begun should take, as trials may be repeated."""
 
 
 @dataclass
@@ -47,16 +48,20 @@ class Measuring:
 
     def fits(self, rounds: Mapping[str, int]) -> bool:
         """Whether so many further pairs of each target fit into the budget."""
-        left_s = self.budget_s - (time.monotonic() - self.began_s)
-        return SPARE_RATIO * sum(n * self.expected_s(t) for t, n in rounds.items()) <= left_s
+        return self.has_left(sum(n * self.expected_s(t) for t, n in rounds.items()))
 
-    def must_end(self, number: int, rounds: Mapping[str, int]) -> bool:
+    def has_left(self, expected_s: float) -> bool:
+        left_s = self.budget_s - (time.monotonic() - self.began_s)
+        return SPARE_RATIO * expected_s <= left_s
+
+    def must_end(self, number: int, rounds: Mapping[str, int], *, confirming: bool = False) -> bool:
         """Whether this round is not begun for want of time; what an earlier sitting decided stays."""
-        if self.earlier.cut_after is not None:
-            return number > self.earlier.cut_after
+        cut_after = self.earlier.confirmed_until if confirming else self.earlier.cut_after
+        if cut_after is not None:
+            return number > cut_after
         if self.earlier.has_begun(number) or self.fits(rounds):
             return False
-        self.journal.note("cut short", round=number - 1)
+        self.journal.note(CONFIRMATION_CUT if confirming else ROUNDS_CUT, round=number - 1)
         return True
 
     def pair(self, planned: PlannedPair, head_text: str) -> PairFigures | None:
@@ -70,7 +75,7 @@ class Measuring:
         return PairFigures(planned.round, planned.first, figures["base"], figures["head"])
 
     def _side(self, planned: PlannedPair, side: Side, head_text: str) -> dict[str, float]:
-        """One trial; one that is not valid is repeated once, for the figures that the first could not give."""
+        """One trial; one that is not valid is repeated once, if time allows, for figures that it could not give."""
         bench = self.base if side == "base" else self.head
         case = Case(bench.artifacts[planned.target].target, self.scenario, side=side)
         trial = PlannedTrial(case, planned.round, planned.sides.index(side), estimate_s(case))
@@ -79,6 +84,9 @@ class Measuring:
             text = f"{head_text}: {case.id}{', once more' if attempt > 1 else ''}"
             record = self.earlier.trials.get((case.id, trial.round, attempt))
             if record is None:
+                if attempt > 1 and not self.has_left(trial.estimated_s):
+                    self.progress.line(f"the budget has no room for {text}")
+                    break
                 record = self._noted_trial(bench, trial, attempt, text)
             found = figures_of(record, self.metrics) | found
             if record["status"] == "valid":
@@ -104,8 +112,7 @@ def measure_rounds(measuring: Measuring, night: Night) -> Night:
         active = {t.target for t in night.targets if t.stopped_by is None}
         if not active:
             break
-        ahead = 1 + (rules.confirming if number > rules.looks[0] else 0)
-        if number > 1 and measuring.must_end(number, dict.fromkeys(active, ahead)):
+        if number > 1 and measuring.must_end(number, _ahead(night, number)):
             measuring.progress.line("the budget has no room for another round")
             night = replace(night, cut_short=True)
             break
@@ -115,6 +122,18 @@ def measure_rounds(measuring: Measuring, night: Night) -> Night:
     if night.cut_short and night.rounds > max((n for n, _ in night.looks), default=0):
         night = _look(measuring, night, night.rounds, metrics)
     return _confirm(measuring, night)
+
+
+def _ahead(night: Night, number: int) -> dict[str, int]:
+    """Pairs that have to fit before this round is begun: its own, and what would confirm any target's alert.
+
+    From the round on that makes pairs enough for an alert, as any round may turn out to be the last.
+    """
+    confirming = night.rules.confirming
+    may_alert = number >= FEWEST_PAIRS
+    active = {t.target: 1 + confirming * may_alert for t in night.targets if t.stopped_by is None}
+    alerting = {t.target: confirming for t in night.targets if needs_confirming(t, night.metrics)}
+    return alerting | active
 
 
 def _round(
@@ -151,11 +170,18 @@ def _look(measuring: Measuring, night: Night, number: int, metrics: Sequence[Gat
 
 
 def _confirm(measuring: Measuring, night: Night) -> Night:
-    rules = night.rules
+    """Further pairs of what alerted; none is begun for which, with those that it takes to confirm, there is no time."""
+    rules, first = night.rules, night.rounds + 1
     alerting = [t.target for t in night.targets if needs_confirming(t, night.metrics)]
     if not alerting:
         return night
     measuring.progress.line(f"confirming {', '.join(alerting)} by {rules.confirming} further pairs")
-    for pairs in plan_rounds(alerting, rules.confirming, night.seed, begin=night.rounds + 1):
+    planned = plan_rounds(alerting, rules.confirming, night.seed, begin=first)
+    for number, pairs in enumerate(planned, start=first):
+        needed = max(1, rules.agreeing - (number - first))
+        if measuring.must_end(number, dict.fromkeys(alerting, needed), confirming=True):
+            measuring.progress.line("the budget has no room to confirm what alerted")
+            targets = tuple(replace(t, no_time=t.target in alerting) for t in night.targets)
+            return replace(night, cut_short=True, targets=targets)
         night = _round(measuring, night, pairs, "confirmation", further=True)
     return night

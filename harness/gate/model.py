@@ -42,7 +42,8 @@ class PairFigures:
 class TargetNight:
     """One target so far. `stopped_by`: why it is measured no further; `level`: what its last look might spend.
 
-    alerts: metric → +1 or −1. further: the pairs that were to confirm them. lost: pairs without two valid trials.
+    alerts: metric → +1 or −1. further: the pairs that were to confirm them; no_time: the budget had no room for all of
+    these. lost: pairs without two valid trials.
     """
 
     target: str
@@ -51,6 +52,7 @@ class TargetNight:
     lost: int = 0
     alerts: Mapping[str, int] | None = None
     stopped_by: Literal["an alert", "all the same"] | None = None
+    no_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class MetricVerdict:
     """One metric of one target. Ratios are head ÷ base; None: too few pairs.
 
     word: slower is always the worse way, whatever the metric. `alert`: a discovery beyond the threshold.
-    agreeing: further pairs that point the alert's way, of `further`.
+    agreeing: further pairs that point the alert's way, of `further`. open_because: why an alert for the worse was
+    neither confirmed nor refuted: further pairs are lacking that might still confirm it.
     """
 
     metric: Gated
@@ -73,6 +76,7 @@ class MetricVerdict:
     alert: bool
     further: int
     agreeing: int | None
+    open_because: Literal["no time", "lost pairs"] | None
     word: Word
     rounds_more: int | None
     text: str
@@ -95,7 +99,8 @@ class Night:
     """A night so far. `rounds`: done, the confirming ones not counted. looks: (rounds, level that it might spend).
 
     same_artifact: targets whose two sides are one and the same build, run in the same way.
-    too_noisy: why nothing was measured. cut_short: the budget ended the rounds.
+    too_noisy: why nothing was measured. not_compared: why targets were not that should have been; a night with any
+    is no "no change". cut_short: the budget ended the rounds.
     """
 
     base: Source
@@ -110,4 +115,5 @@ class Night:
     skipped: Mapping[str, str] = field(default_factory=dict)
     same_artifact: frozenset[str] = frozenset()
     too_noisy: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
     cut_short: bool = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from harness.errors import UsageError
 from harness.journal import Journal, lost
@@ -16,6 +17,9 @@ from harness.run_document import differences
 from harness.store import RunFolder
 from harness.units import NS_PER_S
 
+ROUNDS_CUT: Final = "cut short"
+CONFIRMATION_CUT: Final = "confirmation cut short"
+"""Events of the journal: the budget had no room for another round of these."""
 _COMPARED = (
     "harness",
     "driver",
@@ -36,10 +40,12 @@ _COMPARED = (
 @dataclass(frozen=True)
 class Earlier:
     """What earlier sittings left. `trials`: (case, round, attempt) → record; `cut_after`: the round after which the
-    budget ended them, if it did; `sittings`: what run.json keeps of each resumption."""
+    budget ended them, if it did; `confirmed_until`: the same of the confirming ones; `sittings`: what run.json keeps of
+    each resumption."""
 
     trials: Mapping[tuple[str, int, int], JsonObject] = field(default_factory=dict)
     cut_after: int | None = None
+    confirmed_until: int | None = None
     sittings: Sequence[JsonObject] = ()
 
     @property
@@ -74,6 +80,7 @@ def take_up(run: RunFolder, then: JsonObject, now: JsonObject, unix_ns: int, pro
     trials = {(t["case"]["id"], t["round"], t["attempt"]): t for t in records}
     count = "1 trial is kept" if len(trials) == 1 else f"{len(trials)} trials are kept"
     progress.line(f"going on with {run.run_id}: {count}")
-    cuts = [entry["round"] for entry in entries if entry["event"] == "cut short"]
+    cuts = {entry["event"]: entry["round"] for entry in entries if "round" in entry}
     sitting = {"unix_ns": unix_ns, "trials_kept": len(trials), "cut_off": cut_off}
-    return Earlier(trials, cuts[-1] if cuts else None, (*then.get("resumed", ()), sitting))
+    sittings = (*then.get("resumed", ()), sitting)
+    return Earlier(trials, cuts.get(ROUNDS_CUT), cuts.get(CONFIRMATION_CUT), sittings)

@@ -17,7 +17,7 @@ from harness.drivers.base import Artifact
 from harness.errors import HarnessError, StoreError, TooNoisy
 from harness.gate.document import Built, night_document, run_document
 from harness.gate.figures import gated_metrics
-from harness.gate.judge import night_word, verdicts
+from harness.gate.judge import night_word, not_compared, verdicts
 from harness.gate.measuring import Measuring, measure_rounds
 from harness.gate.model import Night, TargetNight
 from harness.gate.quiet import why_too_noisy
@@ -124,11 +124,13 @@ def _sitting(
 def _build(options: GateOptions, night: Night, built: Built, progress: Progress) -> tuple[Night, Built]:
     """Both sides of every target; one that cannot be built is skipped."""
     tools = built.tools
+    named = bool(options.file.targets or (options.asked and options.asked.targets))
     heads, head_skipped = prepare(options.head_targets, tools.driver, progress)
     bases, base_skipped = prepare(options.base_targets, tools.driver, progress)
     night = replace(
         night,
         skipped={**{t: f"base: {why}" for t, why in base_skipped.items()}, **head_skipped},
+        not_compared=not_compared(head_skipped, base_skipped, named=named),
         targets=tuple(TargetNight(t.id) for t in options.head_targets if t.id in heads and t.id in bases),
         same_artifact=frozenset(t for t in heads if t in bases and _same(heads[t], bases[t])),
     )
@@ -228,7 +230,7 @@ def _save(run: RunFolder, night: Night, built: Built, status: str) -> JsonObject
     """Writes gate.json once there is something to say, and then run.json: a night that is complete has both."""
     level = night.looks[-1][1] if night.looks else night.rules.levels[-1]
     judged = verdicts(night.targets, night.metrics, night.rules, level)
-    word = "cannot tell" if night.too_noisy else night_word(judged)
+    word = "cannot tell" if night.too_noisy else night_word(judged, night.not_compared)
     document = night_document(run.run_id, night, judged, word, status, built.notes)
     if status != "running":
         write_json(run.path / "gate.json", document)

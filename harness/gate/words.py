@@ -16,6 +16,14 @@ def verdict_text(verdict: MetricVerdict) -> str:
         return f"{word(verdict)}: {_effect(verdict)}"
     if verdict.word == "slower":
         return f"{word(verdict)}: {_effect(verdict)}; {verdict.agreeing} of {verdict.further} further pairs agree"
+    if verdict.open_because:
+        lack = (
+            "there was no time" if verdict.open_because == "no time" else "too few further pairs were valid"
+        )
+        return (
+            f"cannot tell: {_effect(verdict)} looked {worse_word(verdict)}, and {lack} to confirm it "
+            f"({verdict.agreeing or 0} of {verdict.further} further pairs agree)"
+        )
     if verdict.alert:
         return (
             f"cannot tell: {_effect(verdict)} looked {worse_word(verdict)}, but was not confirmed "

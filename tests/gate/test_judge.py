@@ -56,9 +56,32 @@ def test_an_alert_that_is_not_confirmed_is_no_regression() -> None:
     assert night_word(found) == "cannot tell"
 
 
-def test_an_alert_without_its_further_pairs_is_no_regression() -> None:
-    found = verdicts([looked({CPU.name: 0.10})], METRICS, RULES, LEVEL)
-    assert of(found[0], CPU.name).word == "cannot tell"
+@pytest.mark.parametrize("name", [CPU.name, P99.name])
+@pytest.mark.parametrize(
+    ("no_time", "said"), [(True, "there was no time to confirm"), (False, "too few further pairs were valid")]
+)
+def test_an_alert_without_its_further_pairs_is_no_regression_and_not_no_change(
+    name: str, no_time: bool, said: str
+) -> None:
+    """A P99 that cannot be told is no reason to hold a night back; one that alerted and could not be confirmed is."""
+    night = replace(looked({name: 0.25}), no_time=no_time)
+    for count in (0, 1):
+        open_still = replace(night, further=pairs(count, {name: 0.25}, seed=9))
+        found = verdicts([open_still], METRICS, RULES, LEVEL)
+        assert of(found[0], name).word == "cannot tell"
+        assert said in of(found[0], name).text
+        assert night_word(found) == "cannot tell"
+
+
+def test_an_alert_is_settled_once_no_further_pair_could_confirm_or_refute_it() -> None:
+    for further, word in (
+        (pairs(3, {P99.name: 0.25}, seed=9), "regression"),
+        (pairs(2, {P99.name: -0.25}, seed=9), "no change"),
+        (pairs(4, {P99.name: -0.25}, seed=9), "no change"),
+    ):
+        found = verdicts([replace(looked({P99.name: 0.25}), further=further)], METRICS, RULES, LEVEL)
+        assert night_word(found) == word
+        assert of(found[0], P99.name).open_because is None
 
 
 def test_an_improvement_needs_no_confirmation() -> None:

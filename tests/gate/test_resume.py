@@ -63,6 +63,7 @@ def cut_off(tmp_path: Path) -> RunFolder:
         )
     (run.path / "trials" / "gate" / "go~head" / ".01.part").mkdir(parents=True)
     journal.note("cut short", round=5)
+    journal.note("confirmation cut short", round=7)
     return run
 
 
@@ -76,6 +77,7 @@ def test_what_is_whole_is_kept_and_what_was_under_way_is_not(cut_off: RunFolder)
         True,
         False,
     )
+    assert earlier.confirmed_until == 7
     assert earlier.sittings == ({"unix_ns": 9, "trials_kept": 1, "cut_off": ["gate/go~head/01"]},)
     again = take_up(cut_off, {**then, "resumed": list(earlier.sittings)}, document(night()), 10, QUIET)
     assert [s["unix_ns"] for s in again.sittings] == [9, 10]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gate.made import METRICS, RULES, night
+from gate.made import CPU, METRICS, P99, PEAK, RULES, night
 from rich.console import Console
 
 from harness.catalogue import find_scenario, find_target
@@ -17,8 +17,9 @@ from harness.drivers.base import Artifact
 from harness.gate import measuring
 from harness.gate.judge import night_word, verdicts
 from harness.gate.measuring import Measuring, measure_rounds
-from harness.gate.model import Night, TargetNight
-from harness.gate.resume import Earlier
+from harness.gate.model import Gated, Night, TargetNight
+from harness.gate.resume import CONFIRMATION_CUT, ROUNDS_CUT, Earlier
+from harness.gate_file import FEWEST_PAIRS
 from harness.journal import Journal
 from harness.model import PlannedTrial
 from harness.progress import Progress
@@ -32,9 +33,22 @@ Figure = Callable[[str, str, int], float]
 
 
 class Bed:
-    """A night whose trials answer at once with what `cpu_ns` says. `done`: (target, side, round) in their order."""
+    """A night whose trials answer at once with what `cpu_ns` says. `done`: (target, side, round) in their order.
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, cpu_ns: Figure, *, valid: bool = True) -> None:
+    valid: whether trials are, or of which rounds. trial_s: how long each takes by the night's clock, `now_s`.
+    """
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        cpu_ns: Figure,
+        *,
+        valid: bool | Callable[[int], bool] = True,
+        trial_s: float = 0.0,
+    ) -> None:
+        self.now_s = 0.0
+        self._trial_s = trial_s
+        monkeypatch.setattr(measuring, "time", SimpleNamespace(monotonic=lambda: self.now_s))
         self.done: list[tuple[str, str, int]] = []
         self.records: dict[tuple[str, int, int], dict[str, Any]] = {}
         self.killed_at: int | None = None
@@ -45,6 +59,7 @@ class Bed:
     def _one_trial(self, bench: Bench, planned: PlannedTrial, attempt: int, *_: Any) -> dict[str, Any]:
         if len(self.done) == self.killed_at:
             raise KeyboardInterrupt
+        self.now_s += self._trial_s
         case = planned.case
         key = (case.target.id, str(case.side), planned.round)
         self.done.append(key)
@@ -57,11 +72,19 @@ class Bed:
             "findings": [],
         }
         windows = [{"name": name, **window} for name in ("peak", "rate-1000")]
-        record = {"status": "valid" if self._valid else "failed", "windows": windows}
+        valid = self._valid(planned.round) if callable(self._valid) else self._valid
+        record = {"status": "valid" if valid else "failed", "windows": windows}
         self.records[case.id, planned.round, attempt] = record
         return record
 
-    def run(self, tmp_path: Path, earlier: Earlier | None = None) -> Night:
+    def run(
+        self,
+        tmp_path: Path,
+        earlier: Earlier | None = None,
+        *,
+        budget_s: float = 1e6,
+        metrics: Sequence[Gated] = METRICS,
+    ) -> Night:
         specs = [find_target(t) for t in TARGETS]
         artifacts = {t.id: Artifact(t, "hash") for t in specs}
         bench: Any = type("Stub", (), {"artifacts": artifacts})()
@@ -70,23 +93,24 @@ class Bed:
         progress = Progress(Console(quiet=True))
         under_way = Measuring(
             scenario=find_scenario("gate"),
-            budget_s=1e6,
-            metrics=METRICS,
+            budget_s=budget_s,
+            metrics=metrics,
             run=run,
             keeper=GeneratorKeeper(generator),
             progress=progress,
             head=bench,
             base=bench,
-            began_s=time.monotonic(),
+            began_s=self.now_s,
             journal=Journal.of(run),
             earlier=earlier or Earlier(),
         )
-        empty = replace(night(), targets=tuple(TargetNight(t) for t in TARGETS), rounds=0, looks=())
+        targets = tuple(TargetNight(t) for t in TARGETS)
+        empty = replace(night(), targets=targets, rounds=0, looks=(), metrics=tuple(metrics))
         return measure_rounds(under_way, empty)
 
 
 def word_of(made: Night) -> str:
-    return night_word(verdicts(made.targets, METRICS, RULES, made.looks[-1][1] if made.looks else 0.05))
+    return night_word(verdicts(made.targets, made.metrics, RULES, made.looks[-1][1] if made.looks else 0.05))
 
 
 def test_twins_are_measured_until_the_first_look_in_pairs_side_by_side(
@@ -145,12 +169,80 @@ def test_the_budget_ends_the_rounds_and_what_there_is_is_looked_at(
     assert made.looks == ((5, RULES.levels[0]),)
 
 
+ROUND_S = 40.0
+"""Of two targets, with trials of 10 s."""
+GUARDED = (replace(CPU, must_tell=False), PEAK, P99)
+
+
+def go_slower(target: str, side: str, _: int) -> float:
+    return 112_000.0 if (target, side) == ("go", "head") else 100_000.0
+
+
+@pytest.mark.parametrize("valid", [lambda _: True, lambda n: n <= 4, lambda n: n % 3 != 0])
+@pytest.mark.parametrize("rounds", [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14])
+def test_whatever_the_budget_a_night_is_over_within_it_and_a_slowdown_is_never_no_change(
+    rounds: int, valid: Callable[[int], bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bed = Bed(monkeypatch, go_slower, valid=valid, trial_s=10.0)
+    made = bed.run(tmp_path, budget_s=rounds * ROUND_S, metrics=GUARDED)
+    assert bed.now_s <= rounds * ROUND_S
+    assert word_of(made) in ("regression", "cannot tell")
+
+
+def test_a_night_with_room_for_its_rounds_alone_leaves_some_to_confirm(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bed = Bed(monkeypatch, go_slower, trial_s=10.0)
+    made = bed.run(tmp_path, budget_s=9 * ROUND_S)
+    assert (made.cut_short, word_of(made)) == (True, "regression")
+    assert FEWEST_PAIRS <= made.rounds < RULES.looks[0]
+
+
+def test_time_is_kept_for_a_target_that_alerted_while_the_others_are_measured_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Rust is slower from its fourth round on, which is certain at the second look only; go at the first."""
+
+    def both_slower(target: str, side: str, number: int) -> float:
+        if target == "go":
+            return go_slower(target, side, number)
+        return 120_000.0 if side == "head" and number > 3 else 100_000.0
+
+    bed = Bed(monkeypatch, both_slower, trial_s=10.0)
+    made = bed.run(tmp_path, budget_s=11 * ROUND_S)
+    assert made.targets[0].stopped_by == "an alert"
+    assert len(made.targets[0].further) == RULES.confirming
+    assert bed.now_s <= 11 * ROUND_S
+
+
+def test_where_further_pairs_do_not_fit_nothing_is_confirmed_and_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The last round took far longer than those before."""
+    bed = Bed(monkeypatch, go_slower)
+    monkeypatch.setattr(measuring.Measuring, "fits", lambda *_: len(bed.done) < 6 * 2 * len(TARGETS))
+    made = bed.run(tmp_path, metrics=GUARDED)
+    assert made.cut_short
+    assert not made.targets[0].further
+    assert word_of(made) == "cannot tell"
+    found = verdicts(made.targets, made.metrics, RULES, RULES.levels[0])[0].metrics[0]
+    assert "looked more, and there was no time to confirm it (0 of 0" in found.text
+
+
+def test_a_second_attempt_that_does_not_fit_is_not_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bed = Bed(monkeypatch, go_slower, valid=False, trial_s=10.0)
+    bed.run(tmp_path, budget_s=ROUND_S)
+    assert len(bed.done) == 2 * len(TARGETS)
+
+
 # --- cut off and gone on with ----------------------------------------------------------------------------------
 
 
-def cut_after(tmp_path: Path) -> int | None:
+def cut_after(tmp_path: Path, event: str = ROUNDS_CUT) -> int | None:
     entries = Journal.of(RunFolder(tmp_path)).ledger.read().entries
-    return next((e["round"] for e in entries if e["event"] == "cut short"), None)
+    return next((e["round"] for e in entries if e["event"] == event), None)
 
 
 @pytest.mark.parametrize("killed_at", [0, 1, 7, 23, 24, 25, 30])
@@ -159,13 +251,10 @@ def test_a_night_that_is_cut_off_anywhere_comes_to_the_same_end_and_repeats_noth
 ) -> None:
     """Twelve pairs, and from trial 24 on the confirmation of one target."""
 
-    def slower(target: str, side: str, _: int) -> float:
-        return 112_000.0 if (target, side) == ("go", "head") else 100_000.0
-
-    whole = Bed(monkeypatch, slower)
+    whole = Bed(monkeypatch, go_slower)
     expected = whole.run(tmp_path / "whole")
     assert len(whole.done) > 30
-    bed = Bed(monkeypatch, slower)
+    bed = Bed(monkeypatch, go_slower)
     bed.killed_at = killed_at
     with pytest.raises(KeyboardInterrupt):
         bed.run(tmp_path / "cut")
@@ -177,11 +266,13 @@ def test_a_night_that_is_cut_off_anywhere_comes_to_the_same_end_and_repeats_noth
 def test_what_the_budget_cut_short_stays_so_after_a_kill(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def slower(target: str, side: str, _: int) -> float:
-        return 112_000.0 if (target, side) == ("go", "head") else 100_000.0
+    bed = Bed(monkeypatch, go_slower)
 
-    bed = Bed(monkeypatch, slower)
-    monkeypatch.setattr(measuring.Measuring, "fits", lambda *_: len(bed.done) < 5 * 2 * len(TARGETS))
+    def fits(_: Measuring, rounds: Mapping[str, int]) -> bool:
+        """Five rounds, and whatever confirms."""
+        return len(bed.done) < 5 * 2 * len(TARGETS) or max(rounds.values()) <= RULES.confirming
+
+    monkeypatch.setattr(measuring.Measuring, "fits", fits)
     bed.killed_at = 22  # within the confirmation
     with pytest.raises(KeyboardInterrupt):
         bed.run(tmp_path)
@@ -191,6 +282,21 @@ def test_what_the_budget_cut_short_stays_so_after_a_kill(
     made = bed.run(tmp_path, Earlier(dict(bed.records), cut_after=5))
     assert (made.rounds, made.cut_short) == (5, True)
     assert len(bed.done) == 5 * 2 * len(TARGETS) + 2 * RULES.confirming
+
+
+def test_a_confirmation_that_the_budget_cut_short_stays_so_after_a_kill(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bed = Bed(monkeypatch, go_slower)
+    began = 6 * 2 * len(TARGETS)
+    monkeypatch.setattr(measuring.Measuring, "fits", lambda *_: len(bed.done) < began + 2)
+    made = bed.run(tmp_path)
+    assert (cut_after(tmp_path), cut_after(tmp_path, CONFIRMATION_CUT)) == (None, 7)
+    monkeypatch.setattr(measuring.Measuring, "fits", lambda *_: True)
+    again = bed.run(tmp_path, Earlier(dict(bed.records), confirmed_until=7))
+    assert again == made
+    assert len(made.targets[0].further) == 1
+    assert len(bed.done) == began + 2
 
 
 def test_a_trial_that_was_not_valid_before_the_kill_has_its_second_attempt_after_it(
