@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from harness.bench_setup import BenchOptions, KeepAwake, Resumption, Tools
 from harness.building import prepare
 from harness.calibrate import run_calibration
 from harness.catalogue import ROOT
-from harness.drivers.base import Artifact, Driver
+from harness.drivers.base import Artifact, Availability, Driver
 from harness.drivers.content import content_hash, matching_files
 from harness.drivers.docker import DockerDriver
 from harness.drivers.existing import ExistingDriver
 from harness.drivers.process import ProcessDriver
+from harness.drivers.readiness import port_in_use
 from harness.engine import EngineChoice, choose_engine
 from harness.errors import InfrastructureError, StartError, UsageError
 from harness.gate.session import GateOptions, run_gate
@@ -41,7 +42,7 @@ from harness.workspace import remove_orphaned, workspace
 
 BUILDS = ROOT / ".build"
 _LOCKS = ("requirements.lock",)
-
+_WEB_HOST = "127.0.0.1"
 
 _MEASURING = (
     "harness/**/*.py",
@@ -98,8 +99,10 @@ def choose_driver(wanted: str) -> tuple[str, Driver, str | None]:
 
 def run_request(request: BenchRequest, progress: Progress) -> Outcome:
     """A whole `harness bench`. Raises HarnessError for what prevents all of it."""
-    _remove_leftovers(progress)
     asked = request.asked
+    if asked.web_port is not None and port_in_use(_WEB_HOST, asked.web_port):
+        raise UsageError(f"--web {asked.web_port}: that port is in use; give another")
+    _remove_leftovers(progress)
     placement = read_placement(asked.profile)
     targets = request.targets
     if asked.url is None:
@@ -168,13 +171,22 @@ def _tools(
         workers=engine.workers(placement),
         own_service=False,
         locustfile=locustfile is not None,
-        generator=lambda log_folder: engine.start(placement, log_folder, web_port),
+        generator=lambda log_folder: _generator(engine.start(placement, log_folder, web_port), progress),
         calibrate=None if locustfile else _calibrate(engine, placement),
         keep_awake=_keep_awake(engine, placement),
-        manifest=_manifest(name, driver.available().network_mode, placement),
+        manifest=_manifest(driver.available(), placement),
         harness_hash=_harness_hash(),
         boot_id=_boot_id(),
     )
+
+
+@contextmanager
+def _generator(generator: LoadGenerator, progress: Progress) -> Iterator[LoadGenerator]:
+    """The generator, running; where its own page is, each time it is started anew."""
+    with generator:
+        if generator.web_url:
+            progress.line(f"Locust's own page: {generator.web_url}")
+        yield generator
 
 
 def _engine(wanted: str, locustfile: Path | None, progress: Progress) -> EngineChoice:
@@ -282,15 +294,13 @@ def calibrate_engine(wanted: str, profile: Profile, progress: Progress, *, quick
     return found | {"engine": engine.name, "sharing": placement.sharing}
 
 
-def _manifest(
-    driver: str, network_mode: str, placement: Placement
-) -> Callable[[Mapping[str, Artifact]], JsonObject]:
+def _manifest(found: Availability, placement: Placement) -> Callable[[Mapping[str, Artifact]], JsonObject]:
     def make(artifacts: Mapping[str, Artifact]) -> JsonObject:
         toolchains = {f"{t}/{u.command}": u.version for t, a in artifacts.items() for u in a.toolchains}
         digests = {t: a.image_digest for t, a in artifacts.items() if a.image_digest}
         given = Given(
-            container_engine=driver if driver == "docker" else None,
-            network_mode=network_mode if driver == "docker" else None,
+            container_engine=found.engine,
+            network_mode=found.network_mode if found.engine else None,
             image_digests=digests,
             toolchains=toolchains,
             lock_files=tuple(ROOT / name for name in _LOCKS),

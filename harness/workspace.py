@@ -28,7 +28,10 @@ def remove_orphaned(parent: Path) -> list[str]:
     """Removes such folders in `parent` whose harness has gone, and says which."""
     removed = []
     for note in sorted(parent.glob(f"*/{_OWNER_FILE}")):
-        owner = Owner.parse(note.read_text(encoding="utf-8"))
+        try:
+            owner = Owner.parse(note.read_text(encoding="utf-8"))
+        except OSError:  # another harness, which starts just now too, was quicker
+            continue
         if owner is not None and owner.is_gone():
             shutil.rmtree(note.parent, ignore_errors=True)
             removed.append(f"folder {note.parent}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.catalogue import ROOT
+from harness.drivers.owner import Owner
 from harness.workspace import remove_orphaned, workspace
 
 HOLDER = """
@@ -29,6 +31,15 @@ def test_it_is_readable_to_others_and_gone_in_the_end(tmp_path: Path) -> None:
         (folder / "file").touch()
         assert remove_orphaned(tmp_path / "builds") == []
     assert not folder.exists()
+
+
+def test_one_that_another_harness_removes_meanwhile_is_no_fault(tmp_path: Path) -> None:
+    """Under a second name it is gone as soon as the first was removed."""
+    (tmp_path / "a").mkdir()
+    gone = replace(Owner.current(), pid=0)
+    (tmp_path / "a" / ".owner").write_text(str(gone), encoding="utf-8")
+    (tmp_path / "b").symlink_to("a")
+    assert remove_orphaned(tmp_path) == [f"folder {tmp_path / 'a'}"]
 
 
 def test_an_interrupt_takes_it_too(tmp_path: Path) -> None:

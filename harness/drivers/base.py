@@ -22,11 +22,15 @@ OnLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether a driver can work on this machine, and why not (or, if it can, with what); how services are reached."""
+    """Whether a driver can work on this machine, and why not (or, if it can, with what); how services are reached.
+
+    `engine`: the container engine with its version, where one takes part.
+    """
 
     ok: bool
     reason: str
     network_mode: str = "host"
+    engine: str | None = None
 
 
 @dataclass(frozen=True)

@@ -83,8 +83,16 @@ def leftover_groups() -> Iterator[tuple[Path, str, Owner | None]]:
     ):
         for folder in above.glob("bench.*"):
             match = _NAME.fullmatch(folder.name)
-            if match and not (folder / "cgroup.procs").read_text().strip():
+            if match and _is_empty(folder):
                 yield folder, match["run"], Owner.parse(match["owner"])
+
+
+def _is_empty(group: Path) -> bool:
+    """Whether it is there and holds no process: it may be removed by another at any moment."""
+    try:
+        return not (group / "cgroup.procs").read_text().strip()
+    except OSError:
+        return False
 
 
 def memory_groups_of(pid: int) -> tuple[Path, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.drivers.base import Artifact, Availability, LaunchSettings, OnLine, RunningTarget, StopResult
 from harness.drivers.build import tail
 from harness.drivers.cgroups import memory_groups_of
-from harness.drivers.docker_container import ContainerRun, tar_of
+from harness.drivers.docker_container import INSPECT_EVERY_S, ContainerRun, tar_of
 from harness.drivers.docker_engine import Container, Engine, EngineRefused
 from harness.drivers.docker_image import prepare_image
 from harness.drivers.docker_launch import (
@@ -30,6 +30,8 @@ from harness.errors import HarnessError, StartError
 from harness.model import TargetSpec
 
 GRACE_S = 3.0
+UNHEARD_DEADLINE_S = 2.0
+"""How long an engine may take to make a container that it was asked for before we were interrupted."""
 
 
 class NofileRefused(Exception):
@@ -83,7 +85,10 @@ class DockerDriver:
         except HarnessError as error:
             return Availability(False, str(error))
         return Availability(
-            True, f"Docker {facts.version} at {facts.address}, {facts.reach}", facts.network_mode
+            True,
+            f"Docker {facts.version} at {facts.address}, {facts.reach}",
+            facts.network_mode,
+            engine=f"Docker {facts.version}",
         )
 
     def prepare(self, target: TargetSpec, on_line: OnLine) -> Artifact:
@@ -131,14 +136,28 @@ def _running(engine: Engine, launch: Launch) -> Iterator[RunningContainer]:
 @contextmanager
 def _created(engine: Engine, launch: Launch) -> Iterator[Container]:
     """The container, not started; removed in the end whatever happens."""
+    options = launch.options()
     try:
-        container = engine.create(launch.options())
+        container = engine.create(options)
     except EngineRefused as error:
         raise StartError(f"{launch.target.id}: {error}") from None
+    except BaseException:  # such as Ctrl-C when the engine has made it, and we have not heard of it yet
+        _remove_unheard(engine, options.name)
+        raise
     try:
         yield container
     finally:
         container.remove()
+
+
+def _remove_unheard(engine: Engine, name: str) -> None:
+    """Removes a container that the engine may have made, or is about to make; its name is no other's."""
+    give_up = time.monotonic() + UNHEARD_DEADLINE_S
+    with suppress(HarnessError):  # the engine may be gone: `harness clean` finds it by its labels
+        while (made := engine.container(name)) is None and time.monotonic() < give_up:
+            time.sleep(INSPECT_EVERY_S)
+        if made is not None:
+            made.remove()
 
 
 @contextmanager

@@ -95,6 +95,8 @@ class Supervised:
     def wait(self, timeout_s: float) -> StopResult | None:
         """Waits for the command to end by itself; None if it still runs after `timeout_s`."""
         began = time.monotonic()
+        if self._is_let_go:
+            return self._unheard_end(timeout_s)
         if self._result is None and (report := self._next_report(timeout_s)) is not None:
             self._result = StopResult(
                 exit_code=report.get("code"),
@@ -111,13 +113,16 @@ class Supervised:
             self._tell(f"signal {number.value}")
 
     def stop(self, grace_s: float = 3.0) -> StopResult:
-        """SIGTERM, SIGKILL to all that is left after `grace_s`. Again: the same result."""
+        """SIGTERM, SIGKILL to all that is left after `grace_s`. Again: the same result.
+
+        After a stop that was interrupted it waits for the end that the watchdog sees to; how it ended is then unknown.
+        """
         if self._result is not None:
             return self._result
         try:
             self._tell(f"stop {grace_s}")
             result = self.wait(grace_s + MARGIN_S)
-        except BaseException:  # such as a second Ctrl-C: the watchdog finishes by itself
+        except BaseException:  # such as Ctrl-C or a deadline: the watchdog finishes by itself
             self._close_pipes()
             raise
         if result is None:
@@ -128,9 +133,27 @@ class Supervised:
             )
         return result
 
+    @property
+    def _is_let_go(self) -> bool:
+        """Whether a stop was interrupted: the watchdog is told nothing more, and is not heard."""
+        assert self._watchdog.stdin is not None
+        return self._result is None and self._watchdog.stdin.closed
+
+    def _unheard_end(self, timeout_s: float) -> StopResult | None:
+        """Waits for the watchdog, which ends when all of its command has; None if it is not done in time."""
+        began = time.monotonic()
+        try:
+            self._watchdog.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+        self._result = StopResult(exit_code=None, seconds=time.monotonic() - began, killed=False)
+        return self._result
+
     def _tell(self, line: str) -> None:
         stdin = self._watchdog.stdin
         assert stdin is not None
+        if self._is_let_go:
+            return
         with suppress(BrokenPipeError):  # it has ended; what it reported is still to be read
             stdin.write(line.encode() + b"\n")
             stdin.flush()

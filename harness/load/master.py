@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ from harness.load.offering import Offering
 from harness.load.plan import LoadPlan
 
 QUIT_DEADLINE_S = 2.0
+_WEB_HOST = "127.0.0.1"
 
 logger = logging.getLogger("harness.load.master")
 
@@ -128,7 +130,11 @@ def main() -> int:
     except SystemExit:  # Locust's way to say so
         emit("error", reason=f"port {options.port} is in use")
         return 1
-    web = _web_page(runner, options.web_port)
+    try:
+        web = _web_page(runner, options.web_port)
+    except LoadError as error:
+        emit("error", reason=str(error))
+        return 1
     commands = Commands(Offering(runner, emit), emit)
     emit("listening", port=runner.server.port, web=web, locust=locust.__version__)
     obeying = gevent.spawn(commands.obey, FileObjectPosix(0, "rb"))
@@ -164,13 +170,18 @@ def _runner(options: argparse.Namespace) -> MasterRunner:
 
 
 def _web_page(runner: MasterRunner, web_port: str) -> str | None:
+    """Its address. Raises LoadError when the port cannot be had, which Locust would only log, and later."""
     of = runner.environment
     if web_port != "none":
-        of.create_web_ui("127.0.0.1", int(web_port))
+        try:
+            socket.create_server((_WEB_HOST, int(web_port))).close()
+        except OSError as error:
+            raise LoadError(f"port {web_port} cannot be had for Locust's page: {error.strerror}") from error
+        of.create_web_ui(_WEB_HOST, int(web_port))
         gevent.spawn(stats_history, runner)
     events: Any = of.events
     events.init.fire(environment=of, runner=runner, web_ui=of.web_ui)
-    return None if web_port == "none" else f"http://127.0.0.1:{web_port}/"
+    return None if web_port == "none" else f"http://{_WEB_HOST}:{web_port}/"
 
 
 if __name__ == "__main__":

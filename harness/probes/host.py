@@ -20,6 +20,7 @@ from harness.probes.topology import ROOT, read_numbers
 
 SCHEMA = 1
 _GIT_DEADLINE_S = 30
+_NO_LONGER_WRITTEN = ("runtimes",)  # always empty: what a runtime is, its toolchains or its image say
 Value = TypeVar("Value")
 
 
@@ -31,7 +32,6 @@ class Given:
     network_mode: str | None = None
     image_digests: Mapping[str, str] = field(default_factory=dict)
     toolchains: Mapping[str, str] = field(default_factory=dict)
-    runtimes: Mapping[str, str] = field(default_factory=dict)
     lock_files: tuple[Path, ...] = ()
     repository: Path | None = None
     cpus: tuple[int, ...] | None = None  # those this run may use; None: all that this process may
@@ -63,7 +63,6 @@ class Manifest:
     network_mode: str | None
     image_digests: dict[str, str]
     toolchains: dict[str, str]
-    runtimes: dict[str, str]
     python: str
     lock_sha256: dict[str, str]
     git_revision: str | None
@@ -100,7 +99,7 @@ _MACHINE = (
     "container_engine",
     "network_mode",
 )
-_SOFTWARE = ("image_digests", "toolchains", "runtimes", "python", "lock_sha256")
+_SOFTWARE = ("image_digests", "toolchains", "python", "lock_sha256")
 _SAME_MEMORY_RATIO = 0.02  # kernels of one machine reserve a little more or less
 
 
@@ -187,7 +186,6 @@ def collect(given: Given, root: Path = ROOT) -> Manifest:
         network_mode=given.network_mode,
         image_digests=dict(given.image_digests),
         toolchains=dict(given.toolchains),
-        runtimes=dict(given.runtimes),
         python=platform.python_version(),
         lock_sha256={file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in given.lock_files},
         git_revision=git.revision if git else None,
@@ -205,7 +203,11 @@ def from_json(stored: Mapping[str, Any]) -> Manifest:
     """The inverse of `to_json`. Raises StoreError for another schema or other fields."""
     if stored.get("schema") != SCHEMA:
         raise StoreError(f"manifest: schema {stored.get('schema')!r} is unknown; this program knows {SCHEMA}")
-    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
+    values: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v
+        for name, v in stored.items()
+        if name not in _NO_LONGER_WRITTEN
+    }
     try:
         return Manifest(**values)
     except TypeError as unlike:

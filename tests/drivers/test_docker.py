@@ -21,6 +21,7 @@ from docker.errors import DockerException
 from harness.drivers.base import LaunchSettings
 from harness.drivers.docker import DockerDriver
 from harness.drivers.docker_engine import Engine
+from harness.drivers.docker_terms import ContainerOptions
 from harness.errors import BuildError, InfrastructureError, StartError, UsageError
 from harness.model import DockerSpec, TargetSpec
 
@@ -80,6 +81,11 @@ def test_a_started_container_answers_and_stops_in_order(launch: Any, eye: Any, r
     assert running.image_digest.startswith("sha256:")
 
 
+def test_the_engines_version_is_part_of_what_is_available(driver: DockerDriver) -> None:
+    found = driver.available()
+    assert found.engine and found.engine.split()[0] == "Docker" and found.engine in found.reason
+
+
 def test_its_process_and_control_group_are_known_on_this_host(launch: Any, eye: Any) -> None:
     with launch(memory_limit_bytes=256 << 20) as running:
         assert eye.info(running)["pids"] == [1]
@@ -126,6 +132,24 @@ def test_a_file_the_containers_user_cannot_read_is_named(launch: Any, tmp_path: 
         launch(files={"ROUTES_FILE": routes}),
     ):
         pass
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, InfrastructureError])
+def test_one_that_was_made_without_our_hearing_of_it_is_removed(
+    launch: Any, run_id: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To make one takes two calls; an interrupt may come between them."""
+    create = Engine.create
+
+    def cut_off(engine: Engine, options: ContainerOptions) -> None:
+        create(engine, options)
+        assert len(containers(run_id)) == 1
+        raise error
+
+    monkeypatch.setattr(Engine, "create", cut_off)
+    with pytest.raises(error), launch():
+        pass
+    assert containers(run_id) == []
 
 
 def test_signals_reach_the_container(launch: Any, eye: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from harness.deadline import deadline
 from harness.drivers.cgroups import Refusal
-from harness.errors import StartError
+from harness.errors import DeadlineError, StartError
 from harness.model import TargetSpec
 
 
@@ -159,6 +161,29 @@ def test_a_target_deaf_to_sigterm_is_killed_after_the_grace(launch: Any) -> None
         result = running.stop(grace_s=0.3)
     assert (result.exit_code, result.killed) == (-signal.SIGKILL, True)
     assert result.seconds >= 0.3
+
+
+def test_an_interrupt_while_it_is_stopped_leaves_nothing(launch: Any, eye: Any, run_id: str) -> None:
+    interrupt = threading.Timer(0.3, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt), launch(environment={"FAULT": "deaf"}) as running:
+        interrupt.start()
+        running.stop(grace_s=60)
+    assert running.stop().exit_code is None
+    assert not running.is_alive()
+    running.signal(signal.SIGHUP)  # nothing happens
+    assert not eye.runs(running.pid)
+    assert eye.marked(run_id) == []
+
+
+def test_a_deadline_while_it_is_stopped_is_what_is_told(launch: Any, eye: Any, run_id: str) -> None:
+    with (
+        pytest.raises(DeadlineError, match="the stop did not end"),
+        launch(environment={"FAULT": "deaf"}) as running,
+        deadline("the stop", 0.3),
+    ):
+        running.stop(grace_s=60)
+    assert not eye.runs(running.pid)
+    assert eye.marked(run_id) == []
 
 
 def test_a_child_in_a_session_of_its_own_ends_with_the_target(launch: Any, eye: Any) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from harness.drivers import cgroups
+from harness.drivers.owner import Owner
 from harness.drivers.process import ProcessDriver
 from harness.model import TargetSpec
 
@@ -152,3 +154,15 @@ def test_cleanup_without_a_run_spares_the_living_and_takes_the_orphaned(
     assert not harness.group.exists()
     with suppress(ProcessLookupError):
         os.kill(watchdog, signal.SIGCONT)
+
+
+def test_a_group_that_another_harness_removes_meanwhile_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is listed, and its files are gone by the time they are read."""
+    (tmp_path / f"bench.gone.{Owner.current()}.0").mkdir()
+    empty = tmp_path / f"bench.empty.{Owner.current()}.0"
+    empty.mkdir()
+    (empty / "cgroup.procs").write_text("")
+    monkeypatch.setattr(cgroups, "_parents", lambda _: [cgroups.Parent(tmp_path, 2)])
+    assert list(cgroups.leftover_groups()) == [(empty, "empty", Owner.current())]

@@ -118,3 +118,15 @@ def test_locusts_web_page_shows_the_load(make_plan: PlanMaker, tmp_path: Path) -
             page = answer.read().decode()
     assert result.problems == ()
     assert f'"num_requests":{result.total("sent")}' in page.replace(" ", "")
+
+
+def test_a_web_page_whose_port_is_taken_is_an_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with (
+            pytest.raises(
+                LoadError, match=f"port {port} cannot be had for Locust's page: Address already in use"
+            ),
+            LoadGenerator(LOCUST, tmp_path, web_port=port),
+        ):
+            raise AssertionError("unreachable")

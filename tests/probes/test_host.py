@@ -101,13 +101,15 @@ def test_this_machine_survives_its_file() -> None:
         ({"memory_bytes": 129 << 20}, []),
         ({"memory_bytes": 256 << 20}, [("memory_bytes", "machine")]),
         ({"toolchains": {"go": "1.27"}}, [("toolchains", "software")]),
+        ({"container_engine": "Docker 29.2"}, [("container_engine", "machine")]),
         ({"git_revision": "other", "git_clean": False, "missing": {"turbo": "why"}}, []),
     ],
 )
 def test_unlike_manifests(
     tmp_path: Path, changes: dict[str, object], expected: list[tuple[str, str]]
 ) -> None:
-    one = collect(Given(toolchains={"go": "1.26"}), machine(tmp_path, BARE_METAL))
+    given = Given(toolchains={"go": "1.26"}, container_engine="Docker 29.1", network_mode="host")
+    one = collect(given, machine(tmp_path, BARE_METAL))
     other = dataclasses.replace(one, **changes)  # type: ignore[arg-type]
     assert [(d.name, d.kind) for d in comparable(one, other)] == expected
 
@@ -116,6 +118,11 @@ def test_unlike_manifests(
 def test_a_manifest_of_another_kind_is_refused(damage: dict[str, object]) -> None:
     with pytest.raises(StoreError, match="manifest"):
         from_json(to_json(collect(Given())) | damage)
+
+
+def test_a_manifest_of_an_older_run_is_read(tmp_path: Path) -> None:
+    found = collect(Given(), machine(tmp_path, BARE_METAL))
+    assert from_json({**to_json(found), "runtimes": {}}) == found
 
 
 def test_locks_are_told_apart_by_their_content(tmp_path: Path) -> None:
