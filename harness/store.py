@@ -23,6 +23,13 @@ from harness.ledger import sync
 from harness.model import JsonObject
 
 SCHEMA = 1
+_SPACE = "; free some space and start again"
+_ADVICE = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EROFS: "; start where files may be written",
+}
+"""What to do about errors that no file of ours is to blame for."""
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -61,8 +68,15 @@ def read_json(path: Path) -> JsonObject:
 
 
 def _store_error(verb: str, path: Path, error: OSError) -> StoreError:
-    advice = "; free some space and start again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-    return StoreError(f"cannot {verb} {path}: {error.strerror}{advice}")
+    return StoreError(f"cannot {verb} {path}: {error.strerror}{_ADVICE.get(error.errno or 0, '')}")
+
+
+def refused_by_disk(error: OSError) -> StoreError | None:
+    """What to say of a disk that is full or read-only, wherever it was written to; None for any other error."""
+    if error.errno not in _ADVICE:
+        return None
+    place = f" {error.filename}" if error.filename else ""
+    return StoreError(f"cannot write{place}: {error.strerror}{_ADVICE[error.errno]}")
 
 
 def new_run_id(now: datetime | None = None) -> str:
@@ -210,10 +224,13 @@ def _point_latest(results: Path, run_id: str) -> None:
 
 
 def write_outcome(results: Path, document: JsonObject) -> None:
-    """`outcome.json` of a command, in results/latest (made if there is none yet)."""
+    """`outcome.json` of a command, in results/latest (made if there is none yet). Raises StoreError."""
     latest = results / "latest"
-    if not latest.exists():
-        with suppress(FileNotFoundError):
-            latest.unlink()
-        latest.mkdir(parents=True)
+    try:
+        if not latest.exists():
+            with suppress(FileNotFoundError):
+                latest.unlink()
+            latest.mkdir(parents=True)
+    except OSError as error:
+        raise _store_error("create", latest, error) from error
     write_json(latest / "outcome.json", {"schema": SCHEMA, **document})

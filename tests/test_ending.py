@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import socket
 import subprocess
@@ -51,6 +53,78 @@ def test_brackets_in_a_reason_are_shown_as_they_are(
     assert code == ExitCode.BROKEN_PROMISE
     assert f"✗ {ODD}" in capsys.readouterr().err
     assert read_json(tmp_path / "latest" / "outcome.json")["reasons"] == [ODD]
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EROFS, "may be written"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_no_fault_of_the_harness(
+    number: int, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fail(OSError(number, os.strerror(number), "/x/y.log")) == ExitCode.INFRASTRUCTURE
+    told = capsys.readouterr().err
+    assert f"cannot write /x/y.log: {os.strerror(number)}; " in told and advice in told
+    assert "fault of the harness" not in told
+
+
+def test_a_full_disk_is_told_of_though_writing_names_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    def command(_: Ending) -> object:
+        return Path("/dev/full").write_text("x", encoding="utf-8")
+
+    assert guarded(command) == ExitCode.INFRASTRUCTURE
+    assert capsys.readouterr().err.startswith("cannot write: No space left on device; free some space")
+
+
+def test_other_trouble_with_files_stays_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail(FileNotFoundError(errno.ENOENT, "No such file", "x")) == ExitCode.INFRASTRUCTURE
+    assert "fault of the harness" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [UsageError("wrong"), KeyboardInterrupt(), ValueError("ours")])
+def test_an_outcome_that_cannot_be_written_changes_no_ending(
+    error: BaseException, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in `--out FILE`, or where the folder is read-only; nor can details of a fault be kept there."""
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setattr("sys.argv", ["harness", "verify"])
+    monkeypatch.setattr("tempfile.tempdir", str(file))
+
+    def command(ending: Ending) -> object:
+        ending.results = file
+        raise error
+
+    code = guarded(command)
+    assert code in (ExitCode.USAGE, ExitCode.INTERRUPTED, ExitCode.INFRASTRUCTURE)
+    told = capsys.readouterr().err
+    assert f"cannot create {file / 'latest'}" in told.replace("\n", "")
+    assert ("Traceback" in told) == isinstance(error, ValueError)
+
+
+@pytest.mark.parametrize(("command", "made"), [("bench", True), ("report", False), ("audit", False)])
+def test_a_command_that_only_looks_makes_no_folder_of_results(
+    command: str, made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["harness", command])
+    monkeypatch.setattr(Ending.__init__, "__defaults__", (tmp_path / "results",))
+    assert fail(UsageError("wrong")) == ExitCode.USAGE
+    assert (tmp_path / "results").exists() == made
+
+
+def test_contradictions_in_a_table_are_an_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("target,rps,P50 (ms),P99 (ms)\na,1000,12,3\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").mkdir()
+    code = guarded(lambda e: make_app()(["audit", str(table)], standalone_mode=False, obj=e))
+    assert code == ExitCode.BROKEN_PROMISE
+    outcome = read_json(tmp_path / "results" / "latest" / "outcome.json")
+    assert outcome["command"] == "audit" and "table.csv" in outcome["reasons"][0]
 
 
 def test_brackets_in_a_path_are_shown_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,12 @@ def test_an_outcome_before_any_run_does_not_stand_in_the_way_of_the_first(tmp_pa
     assert read_json(run.path / "outcome.json")["exit_code"] == 0
 
 
+def test_an_outcome_that_has_no_place_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"cannot create .*file/latest: Not a directory"):
+        write_outcome(tmp_path / "file", {"exit_code": 2})
+
+
 def test_trials_are_kept_in_their_folders_and_read_in_order(tmp_path: Path) -> None:
     run = a_run(tmp_path)
     for number, attempt in ((2, 1), (1, 1), (1, 2)):

@@ -19,7 +19,7 @@ from rich.text import Text
 from harness import __version__
 from harness.cli.options import RESULTS
 from harness.errors import ExitCode, HarnessError
-from harness.store import write_atomically, write_outcome
+from harness.store import refused_by_disk, write_atomically, write_outcome
 
 
 def _nobody_reads(stream: IO[str]) -> None:
@@ -44,6 +44,8 @@ _WrongUse: Any = typer.BadParameter.__mro__[2]
 
 
 REPORT_DEADLINE_S = 900.0
+_WITH_RESULTS = ("bench", "verify", "gate", "selftest")
+"""Commands whose outcome makes a folder of results where there is none; that of others goes only where one is."""
 
 
 @dataclass
@@ -110,6 +112,8 @@ def finish(
 def _note_outcome(
     command: str, results: Path, code: ExitCode, reasons: tuple[str, ...], run: str | None
 ) -> None:
+    if command not in _WITH_RESULTS and not results.is_dir():
+        return
     try:
         write_outcome(
             results,
@@ -126,9 +130,12 @@ def _note_outcome(
         warn(str(error))
 
 
-def guarded(call: Callable[[Ending], object]) -> int:
-    """Runs a command; every way it can end becomes an exit code and at most one message."""
-    command = next((a for a in sys.argv[1:] if not a.startswith("-")), "harness")
+def guarded(call: Callable[[Ending], object], command: str | None = None) -> int:
+    """Runs a command; every way it can end becomes an exit code and at most one message.
+
+    `command` is its name, by default the first word of the command line.
+    """
+    command = command or next((a for a in sys.argv[1:] if not a.startswith("-")), "harness")
     ending = Ending()
     try:
         code = call(ending)
@@ -142,10 +149,17 @@ def guarded(call: Callable[[Ending], object]) -> int:
         err.print("interrupted", highlight=False)
         return _ended(command, ending, ExitCode.INTERRUPTED, "interrupted")
     except HarnessError as error:
-        err.print(str(error), style="red", markup=False, highlight=False)
-        return _ended(command, ending, error.exit_code, str(error))
+        return _failed(command, ending, error)
+    except OSError as error:
+        full = refused_by_disk(error)
+        return _unexpected(command, ending, error) if full is None else _failed(command, ending, full)
     except Exception as error:
         return _unexpected(command, ending, error)
+
+
+def _failed(command: str, ending: Ending, error: HarnessError) -> int:
+    err.print(str(error), style="red", markup=False, highlight=False)
+    return _ended(command, ending, error.exit_code, str(error))
 
 
 def _ended(command: str, ending: Ending, code: ExitCode, reason: str) -> int:
@@ -154,10 +168,19 @@ def _ended(command: str, ending: Ending, code: ExitCode, reason: str) -> int:
 
 
 def _unexpected(command: str, ending: Ending, error: Exception) -> int:
-    """A fault of ours: one line to the user, the traceback in a file."""
-    handle, name = tempfile.mkstemp(prefix="harness-fault-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(f"harness {__version__}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}")
+    """A fault of ours: one line to the user, the traceback in a file, or beside it where none can be written."""
+    details = f"harness {__version__}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}"
     reason = f"unexpected {type(error).__name__}: {error}"
-    blame(f"this is a fault of the harness: {reason}\ndetails: {name}")
+    blame(f"this is a fault of the harness: {reason}\ndetails: {_kept(details)}")
     return _ended(command, ending, ExitCode.INFRASTRUCTURE, reason)
+
+
+def _kept(details: str) -> str:
+    """The name of a new file that holds them; they themselves where there is no room for one."""
+    try:
+        handle, name = tempfile.mkstemp(prefix="harness-fault-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(details)
+    except OSError:
+        return details
+    return name

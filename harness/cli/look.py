@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.ending import give, out, say, warn
+from harness.cli.ending import finish, give, out, say, warn
 from harness.cli.options import RESULTS, CompareFormat, Format, TrendFormat, split
 from harness.errors import ExitCode, UsageError
+from harness.units import counted
 
 
 def report(
@@ -102,4 +103,5 @@ def audit(
     found = audit_file(file, assumed)
     out.print(audit_text(found), markup=False, highlight=False)
     if found.contradictions:
-        raise typer.Exit(int(ExitCode.BROKEN_PROMISE))
+        reason = f"{file}: {counted(len(found.contradictions), 'contradiction')}"
+        finish("audit", RESULTS, ExitCode.BROKEN_PROMISE, (reason,))

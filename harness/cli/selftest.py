@@ -12,7 +12,7 @@ from rich.table import Table
 
 from harness.catalogue import ROOT, find_scenario, read_gate_file
 from harness.cli.alike import alike
-from harness.cli.ending import blame, err, finish, out, put_outcome_in
+from harness.cli.ending import err, finish, out, put_outcome_in
 from harness.cli.options import RESULTS, AsJson, ProfileName, Quiet, command_line, duration_s, split
 from harness.errors import ExitCode, worst
 from harness.progress import Progress
@@ -110,9 +110,9 @@ def show(
     from harness.store import read_json
 
     told = _print([from_json(read_json(run / FILE)) for run in runs], as_json=as_json)
-    for _, text in told:
-        blame(text)
-    raise typer.Exit(int(worst(*(code for code, _ in told))))
+    code = worst(*(code for code, _ in told))
+    if code:
+        finish("selftest show", RESULTS, code, tuple(text for _, text in told))
 
 
 def _print(nights: Sequence[NightFound], *, as_json: bool) -> list[tuple[ExitCode, str]]:
