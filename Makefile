@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(firstword $(foreach v,python3.13 python3.12 python3.11 python3,$(if $(shell $(v) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(v))))
+# Where rustup and go.dev's archive put their commands: the harness looks there too.
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 BIN := .venv/bin
 HARNESS := $(BIN)/harness
 KIT := .build/kit
@@ -54,7 +56,7 @@ ready-to-bench: .venv/.python
 
 .PHONY: early-worker
 early-worker:
-	@export PATH="$$PATH:$$HOME/.cargo/bin"; if [ ! -e .build/worker/release/keep-awake ] && command -v cargo >/dev/null; then \
+	@if [ ! -e .build/worker/release/keep-awake ] && command -v cargo >/dev/null; then \
 	env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory worker >/dev/null 2>&1 || true; fi
 
 # --- measure ---------------------------------------------------------------------------------------------

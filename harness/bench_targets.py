@@ -19,13 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import figures
+from harness.building import prepare
 from harness.catalogue import ROOT, all_targets, find_scenario, find_target, merge
-from harness.cli.ending import guarded
+from harness.cli.ending import finish, guarded
+from harness.cli.options import RESULTS
 from harness.compose import BUILDS, read_placement
 from harness.drivers.base import RunningTarget
 from harness.drivers.process import ProcessDriver
 from harness.engine import choose_engine
-from harness.errors import InfrastructureError
+from harness.errors import ExitCode, InfrastructureError, ToolchainMissing
 from harness.kit.kit import Kit
 from harness.load.plan import LoadPlan
 from harness.load.supervise import LoadGenerator
@@ -34,12 +36,14 @@ from harness.probes.placement import Placement
 from harness.probes.tree import ProcessTree
 from harness.progress import Progress
 from harness.service import Placing, launch_settings
+from harness.stats.checks import TARGET_CPU_LIMIT_RATIO
 from harness.stats.quantile import median
 from harness.store import new_run_id
 from harness.traffic import contract_pool, prime
-from harness.units import NS_PER_S
+from harness.units import NS_PER_S, counted, percent
 from harness.workspace import workspace
 
+_COMMAND = "bench-targets"
 _CONNECTIONS = 64
 _OPENSSL_S = 2
 
@@ -64,7 +68,10 @@ def main() -> int:
     parser.add_argument("--windows", type=int, default=5, help="windows of each target (5)")
     parser.add_argument("--window-s", type=float, default=5.0, help="length of a window (5)")
     parser.add_argument(
-        "--warmup-s", type=float, default=15.0, help="warm-up of each target (15; Java takes 45)"
+        "--warmup-s",
+        type=float,
+        default=15.0,
+        help="warm-up of each target (15); longer where its target.yaml has a longer `warmup_hint_s`",
     )
     arguments = parser.parse_args()
     if shutil.which("openssl") is None:
@@ -78,43 +85,53 @@ def main() -> int:
     with Progress(Console(stderr=True)) as progress:
         contenders = measure(targets, arguments.windows, arguments.window_s, arguments.warmup_s, progress)
     show(contenders)
+    if names and (missing := [t.id for t in targets if t.id not in contenders]):
+        reasons = tuple(f"{name} was asked for but could not be built" for name in missing)
+        finish(_COMMAND, RESULTS, ExitCode.TOO_FEW_TRIALS, reasons)
     return 0
 
 
 def measure(
     targets: Sequence[TargetSpec], windows: int, window_s: float, warmup_s: float, progress: Progress
 ) -> dict[str, Contender]:
-    """Starts all targets on one core, warms each, then goes round them. Raises HarnessError."""
+    """Starts all targets that can be built here on one core, warms each, then goes round them.
+
+    Raises ToolchainMissing when there is none, and HarnessError.
+    """
     placement = read_placement("auto")
+    driver = ProcessDriver(BUILDS)
+    artifacts, skipped = prepare(targets, driver, progress)
+    if not artifacts:
+        reasons = "\n".join(f"  {name}: {why}" for name, why in skipped.items())
+        raise ToolchainMissing(f"no target can be built here:\n{reasons}")
     engine = choose_engine("native", BUILDS, None, progress)
-    driver, kit = ProcessDriver(BUILDS), Kit.make()
+    kit = Kit.make()
     scenario = find_scenario("routing-4kb")
     contenders: dict[str, Contender] = {}
     with ExitStack() as stack:
-        folder = stack.enter_context(workspace(BUILDS, "bench-targets"))
+        folder = stack.enter_context(workspace(BUILDS, _COMMAND))
         kit.write_service_files(folder)
         run_id = new_run_id()
-        for target in targets:
-            artifact = driver.prepare(target, progress.live)
+        for name, artifact in artifacts.items():
             settings = launch_settings(
                 "es256",
                 {},
                 folder,
                 Placing(placement.target_cpus[:1]),
                 run_id=run_id,
-                case=f"bench-targets/{target.id}",
-                log_path=folder / f"{target.id}.log",
+                case=f"{_COMMAND}/{name}",
+                log_path=folder / f"{name}.log",
             )
             running = stack.enter_context(driver.start(artifact, settings))
             assert running.pid is not None
-            pool = _pool(running, kit, scenario, folder / f"{target.id}.pool")
-            contenders[target.id] = Contender(running, pool, ProcessTree(running.pid))
-            progress.line(f"{target.id} runs")
+            pool = _pool(running, kit, scenario, folder / f"{name}.pool")
+            contenders[name] = Contender(running, pool, ProcessTree(running.pid))
+            progress.line(f"{name} runs")
         generator = stack.enter_context(engine.start(placement, folder / "load", None))
         for name, contender in contenders.items():
-            spec = next(t for t in targets if t.id == name)
             progress.line(f"{name}: warming up")
-            _window(generator, contender, placement, max(warmup_s, spec.warmup_hint_s), folder)
+            hint_s = contender.running.target.warmup_hint_s
+            _window(generator, contender, placement, max(warmup_s, hint_s), folder)
         for number in range(1, windows + 1):
             for name, contender in contenders.items():
                 before = openssl_verifies_per_s(placement.target_cpus[0])
@@ -123,7 +140,9 @@ def measure(
                 contender.requests_per_cpu_s.append(requests_per_cpu_s)
                 contender.busy_ratios.append(busy)
                 contender.ratios.append(requests_per_cpu_s / ((before + after) / 2))
-                progress.line(f"window {number} of {windows}: {name} {contender.ratios[-1]:.3f}")
+                progress.line(
+                    f"window {number} of {windows}: {name} {contender.ratios[-1]:.3f}, {percent(busy)} of its core"
+                )
     return contenders
 
 
@@ -139,7 +158,7 @@ def _window(
     """(requests per CPU-second, CPU share of the core) of one closed window; the drain counts as well."""
     running = contender.running
     plan = LoadPlan(
-        run=f"bench-targets-{running.target.id}-{time.time_ns()}",
+        run=f"{_COMMAND}-{running.target.id}-{time.time_ns()}",
         host=running.host,
         port=running.port,
         requests=str(contender.pool),
@@ -174,7 +193,7 @@ def openssl_verifies_per_s(cpu: int) -> float:
 
 
 def show(contenders: dict[str, Contender]) -> None:
-    """The medians with their ranges, on standard output."""
+    """The medians with their ranges, on standard output, and which of them the generator had a part in."""
     print(f"{'target':<28}{'ratio':>7}{'lowest':>8}{'highest':>9}{'requests/CPU-s':>16}{'core used':>11}")
     for name, c in contenders.items():
         print(
@@ -182,7 +201,13 @@ def show(contenders: dict[str, Contender]) -> None:
             f"{median(c.requests_per_cpu_s):>16,.0f}{median(c.busy_ratios):>11.0%}"
         )
     print("ratio = requests per CPU-second ÷ P-256 verifications a second of OpenSSL on the same core")
+    for name, c in contenders.items():
+        if idle := sum(busy < TARGET_CPU_LIMIT_RATIO for busy in c.busy_ratios):
+            print(
+                f"generator-bound: {name} used less than {percent(TARGET_CPU_LIMIT_RATIO)} of its core in "
+                f"{idle} of {counted(len(c.busy_ratios), 'window')}; its ratio is not that of a core it keeps busy"
+            )
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(lambda _: main()))
+    sys.exit(guarded(lambda _: main(), _COMMAND))

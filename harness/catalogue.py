@@ -19,8 +19,9 @@ def read_target(folder: Path) -> TargetFile:
     path = folder / "target.yaml"
     target = read_model(path, TargetFile)
     if target.name != folder.name:
+        _, lines = read_yaml(path)
         text = f"must be the folder's name, {folder.name!r} (here: {target.name!r})"
-        raise ConfigError([Problem(path, 1, "name", text)])
+        raise ConfigError([Problem(path, lines[("name",)], "name", text)])
     if target.process is None and target.docker is None:
         raise ConfigError([Problem(path, 1, "", "give `process` or `docker`: neither tells how to run it")])
     return target

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalogue import ROOT, all_scenarios, find_scenario, find_target, merge, read_scenario
+from harness.catalogue import (
+    ROOT,
+    all_scenarios,
+    find_scenario,
+    find_target,
+    merge,
+    read_scenario,
+    read_target,
+)
 from harness.config import ConfigError, read_model
 from harness.errors import UsageError
 from harness.kit.cases import CaseFile
@@ -91,6 +99,33 @@ process: {run: ["{build}/service"]}
             "must be a mapping of names to values",
         ),
         (("process: {", "process: {bild: [], "), "process.bild", "unknown key; did you mean 'build'?"),
+        (("process: {", "process: {sources: ['/x/*.c'], "), "process.sources.0", "must be a pattern within"),
+        (("process: {", "process: {sources: ['!/x/*.c'], "), "process.sources.0", "must be a pattern within"),
+        (("process: {", "process: {sources: [''], "), "process.sources.0", "must be a pattern within"),
+        (("process: {", "process: {sources: ['src/**.c'], "), "process.sources.0", "has ** beside other"),
+        (
+            ("payload: tree", "payload: tree\ntoolchain: [{command: cc, install: x, pattern: '(\\d'}]"),
+            "toolchain.0.pattern",
+            "is no regular expression: missing ), unterminated subpattern at position 0 (here: ",
+        ),
+        (
+            ("payload: tree", "payload: tree\ntoolchain: [{command: cc, install: x, pattern: '\\d+'}]"),
+            "toolchain.0.pattern",
+            "has no group: put what is wanted of a match in ( ) (here: ",
+        ),
+        (
+            (
+                "payload: tree",
+                "payload: tree\nnewest_runtime: {pinned: [a], releases: [a], update: [a], pattern: '1'}",
+            ),
+            "newest_runtime.pattern",
+            "has no group",
+        ),
+        (
+            ("payload: tree", "payload: tree\nvariants: {f: {reason: r, process: {sources: [/x]}}}"),
+            "variants.f.process.sources.0",
+            "must be a pattern within",
+        ),
         (
             ("payload: tree", "payload: tree\nvariants: {fast: {reason: r, enviroment: {A: '1'}}}"),
             "variants.fast.enviroment",
@@ -114,6 +149,14 @@ def test_a_target_file_is_told_in_the_words_of_yaml(
     assert problem.key == place
     assert problem.text.startswith(words)
     assert "(here: 'lots')" not in problem.text
+
+
+def test_a_name_that_is_not_the_folders_is_told_where_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "target.yaml").write_text(TARGET)
+    with pytest.raises(ConfigError) as caught:
+        read_target(tmp_path)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.key) == (2, "name")
 
 
 def test_a_request_that_cannot_be_sent_is_told_before_anything_is_measured(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,24 @@ def test_make_names_the_system_that_is_wrong(tmp_path: Path, system: str) -> Non
     assert made.returncode == 2
     assert f"measures on Linux (x86-64 or arm64); this is {system}." in made.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_make_finds_cargo_where_rustup_puts_it(tmp_path: Path) -> None:
+    make = shutil.which("make")
+    assert make
+    cargo = tmp_path / ".cargo" / "bin" / "cargo"
+    cargo.parent.mkdir(parents=True)
+    cargo.write_text('#!/bin/sh\necho "cargo $1 into $CARGO_TARGET_DIR"\n')
+    cargo.chmod(0o755)
+    made = subprocess.run(
+        [make, "--file", str(ROOT / "Makefile"), "worker"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path / "empty"), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (made.returncode, made.stdout) == (0, f"cargo build into {tmp_path}/.build/worker\n"), made.stderr
 
 
 @pytest.mark.parametrize(

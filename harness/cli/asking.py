@@ -9,7 +9,8 @@ import typer
 
 from harness.asked import Asked, AskedOptions, asked_of
 from harness.bench_setup import Resumption
-from harness.cli.options import command_line, scenarios_named, targets_named
+from harness.cli.options import command_line, refuse_with_quick, scenarios_named, targets_named
+from harness.errors import UsageError
 from harness.model import JsonObject
 from harness.store import RunFolder, open_run
 
@@ -46,7 +47,18 @@ def find_run(name: Path, results: Path) -> RunFolder:
 
 def new_request(asked: Asked, results: Path) -> BenchRequest:
     """A run of its own. Raises UsageError, ConfigError."""
+    if asked.quick:
+        refuse_with_quick(budget=asked.budget_s, full=asked.full)
+    if asked.url is not None:
+        _refuse_with_url(asked)
     return _request(asked, results, None)
+
+
+def _refuse_with_url(asked: Asked) -> None:
+    """A service that runs already is neither chosen nor started: what says how would be ignored. Raises UsageError."""
+    given = {"--target": asked.targets, "--variant": asked.variants, "--driver": asked.driver != "auto"}
+    if ignored := [option for option, value in given.items() if value]:
+        raise UsageError(f"--url measures a service that runs already; leave out {', '.join(ignored)}")
 
 
 def resumed_request(run: RunFolder, given: JsonObject, *, retry: bool) -> BenchRequest:

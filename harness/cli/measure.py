@@ -33,6 +33,7 @@ from harness.cli.options import (
     Targets,
     Variants,
     duration_s,
+    refuse_with_quick,
     scenarios_named,
     split,
     targets_named,
@@ -76,7 +77,10 @@ def bench(
     locustfile: Annotated[
         Path | None, typer.Option(help="a Locust file of your own in place of the scenario's requests")
     ] = None,
-    web: Annotated[int | None, typer.Option(help="port of Locust's own web page, to watch the load")] = None,
+    web: Annotated[
+        int | None,
+        typer.Option(min=1, max=65_535, help="port of Locust's own web page, to watch the load"),
+    ] = None,
     results: Annotated[Path, typer.Option("--out", help="folder of results")] = RESULTS,
     resume: Annotated[
         Path | None,
@@ -160,6 +164,8 @@ def plan(
     """Show what `bench` would run and how long it would take; run nothing."""
     from harness.plan import PlanOptions, budget_note, make_plan
 
+    if quick:
+        refuse_with_quick(budget=budget, full=full)
     options = PlanOptions(rounds, seed, duration_s(budget), quick, full)
     made = make_plan(scenarios_named(scenario), targets_named(target, variant), options)
     table = Table(box=None)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.catalogue import ROOT, all_targets, find_scenario, find_target, merge
+from harness.catalogue import ROOT, all_targets, find_scenario, find_target, merge, read_target
 from harness.errors import UsageError
 from harness.model import Scenario, TargetSpec
 from harness.units import parse_duration_s
@@ -85,16 +85,22 @@ def targets_named(names: list[str] | None, variants: list[str] | None) -> list[T
     found = [find_target(n) for n in wanted]
     if not wanted:
         found = [merge(t, None, ROOT / "targets" / t.name) for t in all_targets()]
+    files = {t.folder: read_target(t.folder) for t in found} if variants else {}
     for variant in split(variants):
-        having = [t for t in all_targets() if variant in t.variants]
-        wanted_names = {t.name for t in found}
-        chosen = [t for t in having if t.name in wanted_names]
-        if not chosen:
-            known = sorted({v for t in all_targets() if t.name in wanted_names for v in t.variants})
-            raise UsageError(f"none of the targets has a variant {variant!r}. There are: {', '.join(known)}")
-        found += [merge(t, variant, ROOT / "targets" / t.name) for t in chosen]
+        having = {folder: t for folder, t in files.items() if variant in t.variants}
+        if not having:
+            known = ", ".join(sorted({v for t in files.values() for v in t.variants})) or "none"
+            raise UsageError(f"none of the targets has a variant {variant!r}. There are: {known}")
+        found += [merge(t, variant, folder) for folder, t in having.items()]
     unique = {t.id: t for t in found}
     return list(unique.values())
+
+
+def refuse_with_quick(*, budget: object, full: bool) -> None:
+    """Raises UsageError for what would be ignored of `--quick`'s company."""
+    if budget is not None or full:
+        given = "--full" if full else "--budget"
+        raise UsageError(f"--quick is one short round; it cannot be had together with {given}")
 
 
 def duration_s(text: str | None) -> float | None:

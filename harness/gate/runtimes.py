@@ -111,7 +111,7 @@ def _versions(
     target: TargetSpec, spec: NewestRuntime, argv: Sequence[str], commands: Mapping[str, str]
 ) -> list[str]:
     said = _run(fill(argv, commands, f"target {target.id}, newest_runtime"), target.folder)
-    return re.findall(spec.pattern, said)
+    return [found[1] for found in re.finditer(spec.pattern, said) if found[1]]
 
 
 def _with_runtime(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from harness.units import parse_duration_s, parse_size_bytes
 
@@ -31,6 +32,29 @@ def _text(value: object) -> object:
     )
 
 
+def _with_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    if not groups:
+        raise ValueError("has no group: put what is wanted of a match in ( )")
+    return pattern
+
+
+def _of_the_folder(pattern: str) -> str:
+    """A pattern that `Path.glob` takes: relative, `**` only as a whole part; with ! in front it excludes."""
+    parts = pattern.removeprefix("!").split("/")
+    if not any(parts) or not parts[0]:
+        raise ValueError("must be a pattern within the folder, such as src/**/*.c")
+    if any("**" in part and part != "**" for part in parts):
+        raise ValueError("has ** beside other characters: it stands for whole folders, as in src/**/*.c")
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_with_group)]
+"""A regular expression with a group."""
+FilePattern = Annotated[str, AfterValidator(_of_the_folder)]
 Duration = Annotated[
     float,
     BeforeValidator(_duration, json_schema_input_type=str | float),

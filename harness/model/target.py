@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.model.fields import Environment, EnvText, FileModel, Name, Size
+from harness.model.fields import Environment, EnvText, FileModel, FilePattern, Name, Pattern, Size
 
 
 class Toolchain(FileModel):
@@ -18,7 +18,9 @@ class Toolchain(FileModel):
         ("PATH",), description="where to look, in order: PATH, $NAME/bin, or glob patterns of folders"
     )
     version: tuple[str, ...] = Field(("--version",), description="arguments that print the version")
-    pattern: str = Field(r"(\d+(?:\.\d+)*)", description="regular expression; its first group is the version")
+    pattern: Pattern = Field(
+        r"(\d+(?:\.\d+)*)", description="regular expression; its first group is the version"
+    )
     minimum: str | None = Field(None, description="the lowest version that will do")
     together_with: tuple[str, ...] = Field((), description="commands that must be in the same folder")
     exports: Environment = Field(
@@ -33,7 +35,7 @@ class ProcessSpec(FileModel):
     build: tuple[tuple[str, ...], ...] = Field(
         (), description="commands, run in the target's folder; {build} is the folder to build into"
     )
-    sources: tuple[str, ...] = Field(
+    sources: tuple[FilePattern, ...] = Field(
         (), description="glob patterns of what the service depends on (all files)"
     )
     run: tuple[str, ...] = Field(
@@ -88,7 +90,7 @@ class NewestRuntime(FileModel):
 
     pinned: tuple[str, ...] = Field((), description="prints the version that is in use")
     releases: tuple[str, ...] = Field((), description="prints the versions that there are")
-    pattern: str = Field(
+    pattern: Pattern = Field(
         r"(\d+\.\d+\.\d+)", description="regular expression; its first group is a release's version"
     )
     update: tuple[str, ...] = Field((), description="changes which version the sources ask for")
@@ -108,7 +110,7 @@ class ProcessPatch(FileModel):
     """What a variant changes of `process`; a member that is given replaces the target's own."""
 
     build: tuple[tuple[str, ...], ...] | None = None
-    sources: tuple[str, ...] | None = None
+    sources: tuple[FilePattern, ...] | None = None
     run: tuple[str, ...] | None = None
 
 

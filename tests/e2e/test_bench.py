@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from rig import Harness, all_gone, children_of, left_of, read_json
 
+from harness.catalogue import ROOT
 from harness.load.result import read_latency_log
 from harness.stats.histogram import Histogram
 
@@ -199,6 +201,13 @@ def service_of(harness: Harness) -> int:
         (("bench", "--rounds", "0"), "rounds"),
         (("bench", "--no-such-option"), "no-such-option"),
         (("bench", "smoke", "--url", "http://127.0.0.1:9"), "request:"),
+        (("bench", "smoke", "--url", "http://127.0.0.1:9", "--target", "go"), "leave out --target"),
+        (("bench", "smoke", "--url", "http://127.0.0.1:9", "--variant", "zgc"), "leave out --variant"),
+        (("bench", "smoke", "--url", "http://127.0.0.1:9", "--driver", "process"), "leave out --driver"),
+        (("bench", "smoke", "--quick", "--budget", "10m"), "together with --budget"),
+        (("bench", "smoke", "--quick", "--full"), "together with --full"),
+        (("plan", "smoke", "--quick", "--full"), "together with --full"),
+        (("bench", "smoke", "--web", "70000"), "--web"),
         (("report", "nowhere"), "holds no run"),
     ],
 )
@@ -209,6 +218,21 @@ def test_wrong_use_is_told_in_one_message(start: Start, arguments: tuple[str, ..
     assert (code == 4) == (arguments[0] == "report")
     assert word in harness.output
     assert "Traceback" not in harness.output
+
+
+def test_a_taken_port_of_the_web_page_is_told_before_anything_is_built(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        harness = start(*QUICK, "--web", str(port))
+        assert harness.exit_code() == 2, harness.output
+    assert f"--web {port}: that port is in use" in harness.output
+    assert not list((harness.results).glob("*/run.json"))
+
+
+def test_a_variant_of_a_target_that_is_named_by_its_folder_is_found(start: Start) -> None:
+    harness = start("plan", "smoke", "--target", str(ROOT / "targets" / "go"), "--variant", "gogc-50")
+    assert harness.exit_code() == 0, harness.output
+    assert "smoke/go+gogc-50" in harness.output
 
 
 def test_a_typo_in_a_scenario_names_file_line_and_nearest_key(start: Start, tmp_path: Path) -> None:
