@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.kit.cases import TITLES, ReadyCase, ReadyRequest, parse_json
@@ -25,6 +25,8 @@ _ATTEMPTS_AT_ONCE = 3
 _SHOWN_CHARACTERS = 200
 _HEADERS_OF_STATUS = {401: (("www-authenticate", "bearer"),), 503: (("retry-after", ""),)}
 """What an answer of that status must carry, whatever else the case expects."""
+_WITHOUT_LENGTH = frozenset({*range(100, 200), 204, 304})
+"""Statuses that forbid a body's length, or need none (RFC 9110, 8.6)."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,16 @@ class _Pack:
                 with self._lock:
                     self._open.discard(connection)
 
+    @contextmanager
+    def threads(self, count: int) -> Iterator[ThreadPoolExecutor]:
+        """Threads to exchange in. Left by an error, an interrupt too, none of them goes on waiting for its answer."""
+        with ThreadPoolExecutor(count, thread_name_prefix="conformance") as pool:
+            try:
+                yield pool
+            except BaseException:
+                self._cut()
+                raise
+
     def _cut(self) -> None:
         with self._lock:
             self._is_over = True
@@ -116,7 +128,7 @@ def check(
     alone = [c for c in cases if c.concurrent > 1]
     side_by_side = sorted((c for c in cases if c.concurrent == 1), key=lambda c: c.later is None)
     with _Pack(host, port, timeout_s, deadline_s) as pack:
-        with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="conformance") as pool:
+        with pack.threads(_PARALLEL) as pool:
             outcomes = list(pool.map(lambda c: _run_requests(pack, c, c.requests), side_by_side))
         outcomes += [_run_concurrently(pack, c) for c in alone]
     now_s = time.monotonic()
@@ -164,21 +176,28 @@ def _run_requests(pack: _Pack, case: ReadyCase, requests: Sequence[ReadyRequest]
 def _run_concurrently(pack: _Pack, case: ReadyCase) -> Difference | None:
     """Sends them at once; again when too few had an answer that only one among many gets.
 
-    On a busy machine requests may come one after the other. An answer that may not occur is no matter of that.
+    On a busy machine requests may come one after the other. An answer that may not occur, or is not as one of its
+    status should be, is no matter of that.
     """
+    request = replace(case.requests[0], statuses=tuple(case.counts))
 
-    def one(_: int) -> str | int:
+    def one(_: int) -> tuple[str | int, tuple[str, str] | None]:
         try:
             with pack.connection() as connection:
-                return connection.exchange(case.requests[0]).status
+                answer = connection.exchange(request)
         except (OSError, http.client.HTTPException) as error:
-            return type(error).__name__
+            return type(error).__name__, None
+        return answer.status, compare(request, answer)
 
     for _ in range(_ATTEMPTS_AT_ONCE):
-        with ThreadPoolExecutor(case.concurrent) as pool:
-            got = Counter(pool.map(one, range(case.concurrent)))
+        with pack.threads(case.concurrent) as pool:
+            answers = list(pool.map(one, range(case.concurrent)))
+        got = Counter(status for status, _ in answers)
         if not set(got) <= set(case.counts):
             break
+        if wrong := next((w for _, w in answers if w is not None), None):
+            expected = f"{wrong[0]} in each answer of {case.concurrent} sent at once"
+            return Difference(case.name, case.setting, expected, wrong[1])
         if all(got[s] >= n for s, n in case.counts.items()):
             return None
     wanted = ", ".join(f"at least {n} × {s}" for s, n in case.counts.items())
@@ -190,13 +209,27 @@ def compare(request: ReadyRequest, answer: Answer) -> tuple[str, str] | None:
     """None when the answer is as expected, else (expected, got)."""
     if answer.status not in request.statuses:
         return f"status {_join(request.statuses)}", f"status {answer.status} {_shown(answer.body)}"
-    for name, text in (*request.answer_headers, *_HEADERS_OF_STATUS.get(answer.status, ())):
+    for name, text in _headers_due(request, answer.status):
         value = answer.headers.get(name)
         if value is None or text.lower() not in value.lower():
-            return f"header {name}: …{text}…", "no such header" if value is None else f"{name}: {value}"
-    if answer.status >= 400:
-        return _compare_problem(answer) if request.method != "HEAD" else None
-    if answer.status != 200 or (request.answer is None and request.answer_route is None):
+            wanted = f"header {name}: …{text}…" if text else f"header {name}"
+            return wanted, "no such header" if value is None else f"{name}: {value}"
+    wrong = _compare_problem(answer) if answer.status >= 400 and request.method != "HEAD" else None
+    return wrong or _compare_body(request, answer)
+
+
+def _headers_due(request: ReadyRequest, status: int) -> Iterator[tuple[str, str]]:
+    """Names of headers that the answer must have, each with the text that it must contain."""
+    yield from request.answer_headers
+    yield from _HEADERS_OF_STATUS.get(status, ())
+    if request.method != "HEAD" and status not in _WITHOUT_LENGTH:
+        yield "content-length", ""
+
+
+def _compare_body(request: ReadyRequest, answer: Answer) -> tuple[str, str] | None:
+    """What the case itself expects of the body: of a 200, if that is one of several statuses, else of every answer."""
+    nothing = request.answer is None and request.answer_route is None and not request.answer_members
+    if nothing or (answer.status != 200 and 200 in request.statuses):
         return None
     try:
         got = parse_json(answer.body)
@@ -206,8 +239,12 @@ def compare(request: ReadyRequest, answer: Answer) -> tuple[str, str] | None:
         place = first_difference(request.answer, got)
         if place:
             return place
+    members = got if isinstance(got, dict) else {}
+    if missing := [name for name in request.answer_members if name not in members]:
+        return f"members {', '.join(request.answer_members)}", f"none called {', '.join(missing)}"
+    route = members.get("route")
     for key, value in (request.answer_route or {}).items():
-        found = got.get("route", {}).get(key) if isinstance(got, dict) else None
+        found = route.get(key) if isinstance(route, dict) else None
         if found != value:
             return f"route.{key} = {value!r}", repr(found)
     return None

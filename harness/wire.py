@@ -30,6 +30,7 @@ class Connection:
         self._address = (host, port)
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
+        self._is_cut = False
 
     def __enter__(self) -> Self:
         return self
@@ -43,7 +44,8 @@ class Connection:
             self._socket = None
 
     def cut(self) -> None:
-        """Ends, from another thread, an exchange that is under way: it fails where it waits."""
+        """Ends, from another thread, an exchange that is under way: it fails where it waits. No other follows."""
+        self._is_cut = True
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
@@ -56,6 +58,8 @@ class Connection:
         if self._socket is None:
             self._socket = socket.create_connection(self._address, self._timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._is_cut:
+            raise ConnectionAbortedError("the connection was cut")
         try:
             self._socket.sendall(self._head(request))
             self._socket.sendall(_chunked(request.body) if request.chunked else request.body)

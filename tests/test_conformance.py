@@ -1,64 +1,20 @@
 """Conformance must tell a service that keeps the contract from one that breaks it in any single respect."""
 
-import http.server
 import json
+import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from answering import KIT, Answer, Service, problem, right_answer, sending, serving
 
 from harness.conformance import Difference, check, check_due, first_difference
-from harness.kit.cases import TITLES, CaseRequest, CaseSpec, Expect, Later, ReadyCase
-from harness.kit.kit import Kit
-from harness.kit.routing import route
-
-KIT = Kit.make()
-Answer = tuple[int, dict[str, str], bytes]
-Service = Callable[[str, bytes], Answer]
-
-
-def right_answer(path: str, body: bytes) -> Answer:
-    message = json.loads(body)
-    topic = path.removeprefix("/v1/messages/")
-    answer = {"route": route(KIT.table, topic, message), "message": message}
-    return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()
-
-
-def problem(code: int, **more: Any) -> Answer:
-    body = {"type": "about:blank", "title": TITLES[code], "status": code, **more}
-    headers = {"Content-Type": "application/problem+json", "WWW-Authenticate": "Bearer"}
-    return code, headers, json.dumps(body).encode()
-
-
-@contextmanager
-def serving(service: Service) -> Iterator[int]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            status, headers, body = service(self.path, self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+from harness.kit.cases import CaseRequest, CaseSpec, Expect, Later, ReadyCase
 
 
 def ready(**fields: Any) -> ReadyCase:
@@ -134,6 +90,69 @@ def test_a_connection_closed_between_requests_is_a_difference() -> None:
     assert "stays open" in found[0].expected
 
 
+@pytest.mark.parametrize(
+    ("expect", "place"),
+    [
+        (Expect(status=404, json={"title": "Gone"}), "members ['title']"),
+        (Expect(status=404, json={**json.loads(problem(404)[2]), "status": 405}), "status = 405"),
+        (Expect(status=404, route={"rule": "r1"}), "route.rule = 'r1'"),
+        (Expect(status=404, members=("type", "detail")), "members type, detail"),
+    ],
+)
+def test_what_a_case_itself_expects_is_compared_whatever_the_status(expect: Expect, place: str) -> None:
+    found = differences(lambda *_: problem(404), ready(request=CaseRequest(expect=expect)))
+    assert [place in d.expected for d in found] == [True]
+
+
+def test_what_a_case_itself_expects_of_a_refusal_may_be_there() -> None:
+    wanted = json.loads(problem(404, detail="x")[2])
+    case = ready(request=CaseRequest(expect=Expect(status=404, json=wanted, members=("detail",))))
+    assert differences(lambda *_: problem(404, detail="x"), case) == ()
+
+
+def test_of_several_statuses_the_200_is_what_a_case_itself_expects() -> None:
+    route = json.loads(
+        right_answer("/v1/messages/orders.shop.created", ready(request={}).requests[0].body)[2]
+    )
+    case = ready(request=CaseRequest(expect=Expect(status=(200, 503), route=route["route"])))
+    assert differences(right_answer, case) == ()
+    assert differences(lambda *_: problem(503), case) == ()
+
+
+@pytest.mark.parametrize("route", ["null", '"r1"', "[]"])
+def test_a_route_that_is_none_is_a_difference(route: str) -> None:
+    case = ready(request=CaseRequest(method="GET", path="/", expect=Expect(route={"rule": "r1"})))
+    found = differences(lambda *_: (200, {}, f'{{"route": {route}}}'.encode()), case)
+    assert found[0].expected == "route.rule = 'r1'" and found[0].got == "None"
+
+
+@pytest.mark.parametrize("members", [("pids", "cpus"), ()])
+def test_an_answer_must_have_the_members_that_a_case_names(members: tuple[str, ...]) -> None:
+    case = ready(request=CaseRequest(method="GET", path="/info", expect=Expect(members=members)))
+    assert differences(lambda *_: (200, {}, b'{"cpus": 1, "pids": [1], "more": 2}'), case) == ()
+    lacking = differences(lambda *_: (200, {}, b'{"cpus": 1}'), case)
+    assert [d.got for d in lacking] == (["none called pids"] if members else [])
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "got"),
+    [
+        (b"200 OK\r\nConnection: close", b"{}", "no such header"),
+        (b"200 OK\r\nTransfer-Encoding: chunked", b"2\r\n{}\r\n0\r\n\r\n", "no such header"),
+        (b"200 OK\r\nContent-Length: 2", b"{}", None),
+        (b"204 No Content", b"", None),
+    ],
+)
+def test_an_answer_tells_its_length_unless_its_status_forbids_that(
+    head: bytes, body: bytes, got: str | None
+) -> None:
+    case = ready(request=CaseRequest(method="GET", path="/", expect=Expect(status=(200, 204))))
+    with sending(b"HTTP/1.1 " + head + b"\r\n\r\n" + body) as port:
+        found = check("127.0.0.1", port, [case]).differences
+    assert [d.got for d in found if d.expected == "header content-length"] == ([got] if got else [])
+    assert len(found) == (1 if got else 0)
+
+
 def test_counts_of_requests_sent_at_once() -> None:
     case = ready(request=CaseRequest(), concurrent=4, counts={200: 1, 503: 2})
     assert "503" in differences(right_answer, case)[0].expected
@@ -157,6 +176,60 @@ def test_requests_that_did_not_come_at_once_are_sent_again(
 
     case = ready(request=CaseRequest(), concurrent=4, counts={200: 1, 503: 2})
     assert (differences(service, case) == ()) is fits
+
+
+def without(answer: Answer, header: str) -> Answer:
+    return answer[0], {name: value for name, value in answer[1].items() if name != header}, answer[2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        (without(problem(503), "Retry-After"), "header retry-after"),
+        (without(problem(503), "Content-Type"), "content type application/problem+json"),
+        (problem(503, title="Busy"), "the title 'Service Unavailable'"),
+        ((200, {}, b'{"route": null, "message": null}'), "route = "),
+    ],
+)
+def test_each_answer_to_requests_sent_at_once_is_compared(wrong: Answer, place: str) -> None:
+    answers = iter(["right", "right", "wrong", "right"])
+
+    def service(path: str, body: bytes) -> Answer:
+        if next(answers) == "wrong":
+            return wrong
+        return right_answer(path, body) if wrong[0] == 503 else problem(503)
+
+    case = ready(request=CaseRequest(expect=Expect(status=(200, 503))), concurrent=4, counts={200: 1, 503: 1})
+    (found,) = differences(service, case)
+    assert place in found.expected or place in found.got
+    assert "each answer of 4 sent at once" in found.expected
+
+
+def test_an_interrupt_does_not_wait_for_a_service_that_hangs() -> None:
+    timeout_s = 120.0
+    cases = [ready(request=CaseRequest())] * 20
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    main = threading.main_thread().ident
+    assert main is not None
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        accepted: list[socket.socket] = []
+
+        def interrupt() -> None:
+            accepted.append(silent.accept()[0])  # of a service that then never answers
+            signal.pthread_kill(main, signal.SIGINT)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        began_s = time.monotonic()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                check("127.0.0.1", silent.getsockname()[1], cases, timeout_s=timeout_s)
+        finally:
+            signal.signal(signal.SIGINT, earlier)
+            thread.join()
+            for connection in accepted:
+                connection.close()
+    assert time.monotonic() - began_s < timeout_s / 4
 
 
 def test_a_second_look_is_due_and_compared() -> None:

@@ -53,6 +53,7 @@ class Expect(FileModel):
     headers: dict[str, str] = Field(default_factory=dict, description="header → text it must contain")
     body: Any = Field(None, alias="json", description="the answer as JSON, numbers compared as doubles")
     route: JsonObject | None = Field(None, description="members that the answer's route must have")
+    members: tuple[str, ...] = Field((), description="names that the answer, a JSON object, must have")
 
     @property
     def statuses(self) -> tuple[int, ...]:
@@ -96,7 +97,7 @@ class CaseSpec(FileModel):
 
     name: str
     about: str = ""
-    settings: tuple[Setting, ...] = ("es256", "rs256")
+    settings: Annotated[tuple[Setting, ...], Field(min_length=1)] = ("es256", "rs256")
     service: Environment = Field(
         default_factory=dict, description="the case needs a service started with these"
     )
@@ -157,6 +158,7 @@ class ReadyRequest:
     answer_headers: tuple[tuple[str, str], ...]
     answer: Any = None
     answer_route: JsonObject | None = None
+    answer_members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,7 @@ class CaseMaker:
                 "answer_headers": tuple((k.lower(), v) for k, v in headers.items()),
                 "answer": answer,
                 "answer_route": spec.expect.route,
+                "answer_members": spec.expect.members,
             }
         )
 

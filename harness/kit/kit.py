@@ -133,10 +133,12 @@ def _case_json(case: ReadyCase) -> dict[str, Any]:
 
 def _request_json(request: ReadyRequest) -> dict[str, Any]:
     expect: dict[str, Any] = {"status": list(request.statuses), "headers": dict(request.answer_headers)}
-    if request.answer is not None and request.statuses == (200,):
+    if request.answer is not None and (request.statuses == (200,) or 200 not in request.statuses):
         expect["json"] = request.answer
     if request.answer_route is not None:
         expect["route"] = request.answer_route
+    if request.answer_members:
+        expect["members"] = list(request.answer_members)
     if min(request.statuses) >= 400:
         expect["problem"] = True
     return {

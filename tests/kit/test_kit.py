@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -189,6 +190,28 @@ def test_every_case_of_the_contract_has_a_name_of_its_own_and_can_be_made() -> N
         assert all(c.requests for c in kit.cases(setting))
 
 
+def test_a_service_must_tell_of_itself_what_the_contract_names() -> None:
+    interface = yaml.safe_load((CONTRACT / "openapi.yaml").read_text(encoding="utf-8"))
+    page = (CONTRACT / "SERVICE.md").read_text(encoding="utf-8").partition("## What `/info` says")[2]
+    (case,) = (c for c in Kit.make().cases("none") if c.name == "accepted/info")
+    members = case.requests[0].answer_members
+    assert list(members) == interface["components"]["schemas"]["Info"]["required"]
+    assert not [name for name in members if f"`{name}`" not in page]
+
+
+def test_what_a_case_expects_of_a_refusal_is_in_the_kit(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "schema: 1\ncases:\n"
+        "  - {name: a, settings: [none], request: {expect: {status: 404, json: {a: 1}, members: [a]}}}\n",
+        encoding="utf-8",
+    )
+    Kit.make([file]).write(tmp_path / "kit")
+    (case,) = json.loads((tmp_path / "kit" / "cases.json").read_text(encoding="utf-8"))["cases"]
+    expect = case["requests"][0]["expect"]
+    assert (expect["json"], expect["members"], expect["problem"]) == ({"a": 1}, ["a"], True)
+
+
 def test_a_case_says_either_request_or_requests() -> None:
     with pytest.raises(ValueError, match="either"):
         CaseSpec.model_validate({"name": "x"})
@@ -206,6 +229,7 @@ def test_a_case_says_either_request_or_requests() -> None:
             "cases:\n  - {name: a, request: {token: {key: mine}}}",
             "cases.0.request.token.key: must be",
         ),
+        ("cases:\n  - {name: a, settings: [], request: {}}", "cases.0.settings: "),
         ("cases:\n  - {name: a, request: {tokn: x}}", "did you mean 'token'"),
     ],
 )
