@@ -16,7 +16,8 @@ from harness.catalogue import (
 from harness.config import ConfigError, read_model
 from harness.errors import UsageError
 from harness.kit.cases import CaseFile
-from harness.model import JsonObject, Scenario, TargetFile, Variant
+from harness.kit.kit import CORPUS_MESSAGES
+from harness.model import JsonObject, Scenario, TargetFile, Traffic, Variant
 from harness.report.summary import panels_of
 
 GOOD = """\
@@ -212,6 +213,62 @@ def test_a_promise_of_what_is_not_measured_is_told_with_its_line(
     found = problems_of(tmp_path, f"{GOOD}promises:\n{good}  - {{{promise}}}\n")
     assert [(line, place) for line, place, _ in found] == [(8, f"promises.1.{key}".rstrip("."))]
     assert [w for w in words if w not in found[0][2]] == []
+
+
+@pytest.mark.parametrize(
+    ("window", "key", "modes"),
+    [
+        ("mode: closed, duration: 1s, rate_rps: 5", "rate_rps", "open"),
+        ("mode: closed, duration: 1s, steps: [{rate_rps: 5, duration: 1s}]", "steps", "open"),
+        ("mode: closed, duration: 1s, arrivals: constant", "arrivals", "open or capacity"),
+        ("mode: closed, duration: 1s, p99_limit: 10ms", "p99_limit", "capacity"),
+        ("mode: open, duration: 1s, rate_rps: 5, think_time: 1", "think_time", "closed"),
+        ("mode: open, duration: 1s, rate_rps: 5, connections_full: [1]", "connections_full", "closed"),
+        ("mode: open, duration: 1s, rate_rps: 5, probe: 1s", "probe", "capacity"),
+        ("mode: capacity, p99_limit: 10ms, duration: 1s", "duration", "closed or open"),
+        ("mode: capacity, p99_limit: 10ms, shares: [0.5]", "shares", "open"),
+    ],
+)
+def test_a_key_that_does_nothing_in_a_window_of_that_mode_is_told_with_its_line(
+    tmp_path: Path, window: str, key: str, modes: str
+) -> None:
+    mode = window.removeprefix("mode: ").partition(",")[0]
+    assert problems_of(tmp_path, f"{GOOD}  - {{name: w, {window}}}\n") == [
+        (6, f"windows.1.{key}", f"does nothing where the mode is {mode}, only where it is {modes}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "kinds"),
+    [
+        ("kind: memory\nrequest: {path: /x}", 5, "request", ("memory", "load")),
+        ("kind: cold-start\nrequest: {path: /x}", 5, "request", ("cold-start", "load")),
+        ("kind: reload\nrequest: {path: /x}", 5, "request", ("reload", "load")),
+        (
+            "kind: memory\nwindows: [{name: w, mode: closed, duration: 1s}]",
+            5,
+            "windows",
+            ("memory", "load"),
+        ),
+        ("kind: reload\nmemory: {settle: 1s}", 5, "memory", ("reload", "memory")),
+        ("kind: memory\nreload: {changes: 3}", 5, "reload", ("memory", "reload")),
+        ("kind: memory\ncold_start: {starts: 3}", 5, "cold_start", ("memory", "cold-start")),
+    ],
+)
+def test_a_key_that_does_nothing_in_a_scenario_of_that_kind_is_told_with_its_line(
+    tmp_path: Path, text: str, line: int, key: str, kinds: tuple[str, str]
+) -> None:
+    head = "schema: 1\nname: mine\nquestion: Does it work?\n"
+    kind, other = kinds
+    assert problems_of(tmp_path, f"{head}{text}\n") == [
+        (line, key, f"does nothing where the kind is {kind}, only where it is {other}")
+    ]
+
+
+def test_a_scenario_asks_for_no_more_messages_than_there_are(tmp_path: Path) -> None:
+    ((line, key, _),) = problems_of(tmp_path, f"{GOOD}traffic: {{messages: {CORPUS_MESSAGES + 1}}}\n")
+    assert (line, key) == (6, "traffic.messages")
+    assert Traffic(messages=CORPUS_MESSAGES) == Traffic()
 
 
 def test_every_promise_that_a_file_may_make_is_a_figure_of_the_report() -> None:

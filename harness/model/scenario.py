@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,11 +13,40 @@ from harness.model.fields import Duration, Environment, EnvText, FileModel, Name
 from harness.promised import Promised, of_scenario, of_window
 
 
+def _useless(
+    model: FileModel, of: str, now: str, useful: Mapping[str, tuple[str, ...]], place: tuple[int | str, ...]
+) -> Iterator[InitErrorDetails]:
+    """Keys at `place` that do nothing where the mode or kind (`of`) is `now`: `useful` says where they do.
+
+    A key with its default's value is as good as left out.
+    """
+    for key, where in useful.items():
+        if now not in where and getattr(model, key) != type(model).model_fields[key].get_default():
+            why = f"does nothing where the {of} is {now}, only where it is {' or '.join(where)}"
+            error = PydanticCustomError("useless_key", "{why}", {"why": why})
+            yield InitErrorDetails(type=error, loc=(*place, key), input={})
+
+
 class RateStep(FileModel):
     """A stretch of open load."""
 
     rate_rps: Annotated[float, Field(gt=0)]
     duration: Duration
+
+
+_MODES_OF = {
+    "duration": ("closed", "open"),
+    "connections_full": ("closed",),
+    "think_time": ("closed",),
+    "arrivals": ("open", "capacity"),
+    "rate_rps": ("open",),
+    "capacity_share": ("open",),
+    "shares": ("open",),
+    "steps": ("open",),
+    "p99_limit": ("capacity",),
+    "probe": ("capacity",),
+}
+"""Keys of a window that not every mode has a use for: those that have."""
 
 
 class Window(FileModel):
@@ -111,7 +141,7 @@ class Traffic(FileModel):
 
     bad_tokens: Ratio = Field(0.02, description="share of requests with a token that must be refused")
     tokens: int = Field(1_000, ge=1, description="distinct good tokens")
-    messages: int = Field(211, ge=1, description="distinct messages of about 4 KB")
+    messages: int = Field(211, ge=1, le=211, description="distinct messages of about 4 KB")
 
 
 class RequestSpec(FileModel):
@@ -170,6 +200,16 @@ class Promise(FileModel):
         return self
 
 
+_KINDS_OF = {
+    "request": ("load",),
+    "windows": ("load",),
+    "cold_start": ("cold-start",),
+    "memory": ("memory",),
+    "reload": ("reload",),
+}
+"""Keys of a scenario that not every kind has a use for: those that have."""
+
+
 class Scenario(FileModel):
     """One question, asked of every target in the same way."""
 
@@ -192,6 +232,16 @@ class Scenario(FileModel):
     )
     promises: tuple[Promise, ...] = ()
     folder: Path = Field(Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _of_use(self) -> Scenario:
+        """Of a file only: a run's record holds every key, and may be older than a default."""
+        wrong = list(_useless(self, "kind", self.kind, _KINDS_OF, ()))
+        for number, window in enumerate(self.windows):
+            wrong += _useless(window, "mode", window.mode, _MODES_OF, ("windows", number))
+        if wrong:
+            raise ValidationError.from_exception_data("Scenario", wrong)
+        return self
 
     @model_validator(mode="after")
     def _whole(self) -> Scenario:
