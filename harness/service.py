@@ -1,16 +1,20 @@
-"""How a service is configured for a scenario or a conformance setting: contract variables and files."""
+"""How a service is configured for a scenario or a conformance setting, and what it says of itself."""
 
 from __future__ import annotations
 
+import http.client
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from harness.drivers.base import LaunchSettings
-from harness.kit.cases import Setting, service_environment
+from harness.kit.cases import Setting, parse_json, service_environment
+from harness.model import JsonObject
 
 DEFAULT_CPUS = 1
+_INFO_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -61,3 +65,13 @@ def launch_settings(
         ready_deadline_s=ready_deadline_s,
         pause_log=pause_log,
     )
+
+
+def info(url: str) -> JsonObject | None:
+    """The service's own account of itself; None when it gives none (only the contract's services do)."""
+    try:
+        with urllib.request.urlopen(f"{url}/info", timeout=_INFO_TIMEOUT_S) as answer:
+            value = parse_json(answer.read())
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+    return value if isinstance(value, dict) else None

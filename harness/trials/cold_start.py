@@ -10,14 +10,18 @@ from harness.errors import StartError
 from harness.kit.cases import CaseRequest
 from harness.model import JsonObject
 from harness.service import setting_of
-from harness.trials.stages import describe_start
+from harness.trials.stages import conformance_before, describe_start
 from harness.trials.trial import Trial
 
 _ANSWER_TIMEOUT_S = 30.0
 
 
 def measure_cold_start(trial: Trial) -> None:
-    """Starts the service as often as the scenario says. The first start is kept, though the files are cold then."""
+    """Starts the service as often as the scenario says. The first start is kept, though the files are cold then.
+
+    A further start, which is not timed, shows whether it keeps the contract: it comes last, so that no time depends on
+    it. Raises StartError, ConformanceError.
+    """
     starts: list[JsonObject] = []
     for number in range(1, trial.planned.case.scenario.cold_start.starts + 1):
         trial.tell(f"start {number} of {trial.planned.case.scenario.cold_start.starts}")
@@ -36,6 +40,14 @@ def measure_cold_start(trial: Trial) -> None:
             }
         )
     trial.record["cold_starts"] = starts
+    _conformance(trial)
+
+
+def _conformance(trial: Trial) -> None:
+    if not trial.keeps_contract:
+        return
+    with trial.bench.driver.start(trial.artifact, trial.launch(pauses=False)) as running:
+        conformance_before(trial, running, is_loaded=False)
 
 
 def first_authorised(trial: Trial, running: RunningTarget) -> int:

@@ -10,10 +10,11 @@ from harness.drivers.base import RunningTarget
 from harness.errors import LoadError
 from harness.model import JsonObject, Window
 from harness.probes.samples import Row
+from harness.service import info
 from harness.stats import checks
 from harness.trials.capacity_window import Searched, search_capacity
 from harness.trials.pauses import note_pauses
-from harness.trials.stages import checked_service, conformance_after, info, memory_at_rest, stop
+from harness.trials.stages import checked_service, conformance_after, memory_at_rest, stop
 from harness.trials.starts import further_starts
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad, under_load

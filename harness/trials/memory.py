@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
+from collections.abc import Sequence
 
 from harness import figures
 from harness.drivers.base import RunningTarget
@@ -40,14 +41,13 @@ def measure_memory(trial: Trial) -> None:
 async def _keep_connections(trial: Trial, running: RunningTarget) -> list[tuple[int, int, int]]:
     """(connections, start, end) of each span in which so many idle connections were held."""
     request = trial.bench.kit.maker.request(CaseRequest(), setting_of(trial.scenario_service))
-    wire = _wire(request, running)
     spec = trial.planned.case.scenario.memory
     held: list[Connection] = []
     spans = []
     try:
         for wanted in sorted(spec.connections):
             trial.tell(f"memory with {wanted:,} connections")
-            await _grow(held, wanted, running, wire)
+            await grow(held, wanted, running, request)
             if trial.sampler:
                 trial.sampler.pss(True)
             start_unix_ns = time.time_ns()
@@ -59,31 +59,42 @@ async def _keep_connections(trial: Trial, running: RunningTarget) -> list[tuple[
     return spans
 
 
-async def _grow(held: list[Connection], wanted: int, running: RunningTarget, wire: bytes) -> None:
-    """Opens connections until there are as many as wanted; each has been answered once."""
+async def grow(held: list[Connection], wanted: int, running: RunningTarget, request: ReadyRequest) -> None:
+    """Opens connections until there are as many as wanted; each has been answered once, with a status expected.
+
+    Raises LoadError with what came instead.
+    """
     while len(held) < wanted:
-        batch = min(_OPENING_AT_ONCE, wanted - len(held))
+        opened = len(held)
+        batch = min(_OPENING_AT_ONCE, wanted - opened)
         try:
-            held += await asyncio.wait_for(
-                asyncio.gather(*(_open(running, wire) for _ in range(batch))), _ANSWER_TIMEOUT_S
+            await asyncio.wait_for(
+                asyncio.gather(*(_open(held, running, request) for _ in range(batch))), _ANSWER_TIMEOUT_S
             )
-        except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
+        except (OSError, EOFError, asyncio.LimitOverrunError, ValueError) as error:
             raise LoadError(
-                f"connection {len(held) + 1:,} of {wanted:,} was not answered: {error or type(error).__name__}"
+                f"of the connections {opened + 1:,} to {opened + batch:,} of {wanted:,} one was not answered as it "
+                f"should be: {str(error) or type(error).__name__}"
             ) from error
 
 
-async def _open(running: RunningTarget, wire: bytes) -> Connection:
+async def _open(held: list[Connection], running: RunningTarget, request: ReadyRequest) -> None:
+    """Raises OSError, EOFError, LimitOverrunError, and ValueError for an answer that is not what was asked for."""
     reader, writer = await asyncio.open_connection(running.host, running.port)
-    writer.write(wire)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        int(line.split(b":")[1])
-        for line in head.split(b"\r\n")
-        if line.lower().startswith(b"content-length:")
-    )
-    await reader.readexactly(length)
-    return reader, writer
+    held.append((reader, writer))
+    writer.write(_wire(request, running))
+    await reader.readexactly(_length(await reader.readuntil(b"\r\n\r\n"), request.statuses))
+
+
+def _length(head: bytes, statuses: Sequence[int]) -> int:
+    """The length of the body that follows. Raises ValueError for another status, and where no length is told."""
+    status_line, *lines = head.decode("latin-1").split("\r\n")
+    if status_line.split(" ")[1:2] not in [[str(s)] for s in statuses]:
+        raise ValueError(f"{status_line!r}, not status {' or '.join(map(str, statuses))}")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if not headers.get("content-length", "").isdecimal():
+        raise ValueError(f"{status_line!r} without a Content-Length")
+    return int(headers["content-length"])
 
 
 def _wire(request: ReadyRequest, running: RunningTarget) -> bytes:

@@ -17,9 +17,10 @@ from harness.errors import LoadError
 from harness.load.result import Recording, logged
 from harness.load.supervise import Progress
 from harness.model import JsonObject, Reload, Window
+from harness.service import info
 from harness.traffic import ACCEPTED
 from harness.trials.load import end_load, evaluate
-from harness.trials.stages import checked_service, info
+from harness.trials.stages import checked_service
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, under_load
 from harness.trials.warmup import warm_up

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Literal
 
 from harness.conformance import Verdict, check, check_due
 from harness.drivers.base import RunningTarget
 from harness.errors import ConformanceError, StartError
 from harness.figures import Rest, rest_marks
-from harness.model import JsonObject
-from harness.service import setting_of
+from harness.service import info, setting_of
 from harness.trials.sampling import sampling
 from harness.trials.trial import Trial
 from harness.verify import cases_for
 
-_INFO_TIMEOUT_S = 10.0
 _IDLE_S = 1.5
 _SHOWN_DIFFERENCES = 5
 
@@ -65,26 +61,19 @@ def describe_start(trial: Trial, running: RunningTarget) -> None:
     trial.record["info"] = info(running.url)
 
 
-def info(url: str) -> JsonObject | None:
-    """The service's own account of itself; None when it gives none (only the contract's services do)."""
-    try:
-        with urllib.request.urlopen(f"{url}/info", timeout=_INFO_TIMEOUT_S) as answer:
-            value: Any = json.load(answer)
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
+def conformance_before(trial: Trial, running: RunningTarget, *, is_loaded: bool = True) -> None:
+    """The whole pack of cases; a difference ends the trial. Raises ConformanceError.
 
-
-def conformance_before(trial: Trial, running: RunningTarget) -> None:
-    """The whole pack of cases; a difference ends the trial. Raises ConformanceError."""
+    `is_loaded`: a load follows.
+    """
     if not trial.keeps_contract:
         trial.record["conformance"] = None
         return
-    trial.tell("conformance before the load")
+    trial.tell("conformance before the load" if is_loaded else "conformance")
     trial.record["conformance"] = {"before": None, "after": None}
     verdict = _pack(trial, running)
     trial.due = verdict.due
-    _note_conformance(trial, "before", verdict)
+    _note_conformance(trial, "before", verdict, " before the load" if is_loaded else "")
 
 
 def conformance_after(trial: Trial, running: RunningTarget) -> None:
@@ -95,7 +84,8 @@ def conformance_after(trial: Trial, running: RunningTarget) -> None:
     second_looks = check_due(running.host, running.port, trial.due)
     verdict = _pack(trial, running)
     differences = verdict.differences + second_looks.differences
-    _note_conformance(trial, "after", Verdict(verdict.checked + second_looks.checked, differences))
+    both = Verdict(verdict.checked + second_looks.checked, differences)
+    _note_conformance(trial, "after", both, " after the load")
 
 
 def _pack(trial: Trial, running: RunningTarget) -> Verdict:
@@ -103,7 +93,8 @@ def _pack(trial: Trial, running: RunningTarget) -> Verdict:
     return check(running.host, running.port, cases_for(trial.bench.kit, setting, {}))
 
 
-def _note_conformance(trial: Trial, when: str, verdict: Verdict) -> None:
+def _note_conformance(trial: Trial, when: Literal["before", "after"], verdict: Verdict, told: str) -> None:
+    """Raises ConformanceError where the service differs; `told` says there when it did."""
     trial.record["conformance"][when] = {
         "checked": verdict.checked,
         "differences": [str(d) for d in verdict.differences],
@@ -112,7 +103,7 @@ def _note_conformance(trial: Trial, when: str, verdict: Verdict) -> None:
         shown = "\n  ".join(str(d) for d in verdict.differences[:_SHOWN_DIFFERENCES])
         more = len(verdict.differences) - _SHOWN_DIFFERENCES
         tail = f"\n  and {more} more" if more > 0 else ""
-        raise ConformanceError(f"does not keep the contract {when} the load:\n  {shown}{tail}")
+        raise ConformanceError(f"does not keep the contract{told}:\n  {shown}{tail}")
 
 
 def memory_at_rest(trial: Trial, running: RunningTarget, which: Rest, seconds: float) -> None:

@@ -16,8 +16,8 @@ from harness.load.plan import LoadPlan, Mode, wakefulness
 from harness.load.supervise import LoadGenerator, LoadResult, Progress
 from harness.model import Window
 from harness.probes.link import LinkMeter, LinkUse, interface_to
+from harness.service import info
 from harness.traffic import contract_pool, own_pool, prime
-from harness.trials.stages import info
 from harness.trials.trial import Trial
 from harness.units import NS_PER_S
 
