@@ -27,7 +27,7 @@ from harness.compose import BUILDS, read_placement
 from harness.drivers.base import RunningTarget
 from harness.drivers.process import ProcessDriver
 from harness.engine import choose_engine
-from harness.errors import ExitCode, InfrastructureError, ToolchainMissing
+from harness.errors import ExitCode, InfrastructureError
 from harness.kit.kit import Kit
 from harness.load.plan import LoadPlan
 from harness.load.supervise import LoadGenerator
@@ -96,14 +96,13 @@ def measure(
 ) -> dict[str, Contender]:
     """Starts all targets that can be built here on one core, warms each, then goes round them.
 
-    Raises ToolchainMissing when there is none, and HarnessError.
+    Raises HarnessError, also when there is none.
     """
     placement = read_placement("auto")
     driver = ProcessDriver(BUILDS)
-    artifacts, skipped = prepare(targets, driver, progress)
-    if not artifacts:
-        reasons = "\n".join(f"  {name}: {why}" for name, why in skipped.items())
-        raise ToolchainMissing(f"no target can be built here:\n{reasons}")
+    built = prepare(targets, driver, progress)
+    if not built.artifacts:
+        raise built.nothing()
     engine = choose_engine("native", BUILDS, None, progress)
     kit = Kit.make()
     scenario = find_scenario("routing-4kb")
@@ -112,7 +111,7 @@ def measure(
         folder = stack.enter_context(workspace(BUILDS, _COMMAND))
         kit.write_service_files(folder)
         run_id = new_run_id()
-        for name, artifact in artifacts.items():
+        for name, artifact in built.artifacts.items():
             settings = launch_settings(
                 "es256",
                 {},

@@ -13,7 +13,7 @@ from harness.affinity import pinned
 from harness.asked import Asked
 from harness.awake import Wakers, is_worth_it, kept_awake, why_not
 from harness.bench_setup import BenchOptions, KeepAwake, Resumption, Tools
-from harness.building import prepare
+from harness.building import Prepared, prepare
 from harness.calibrate import run_calibration
 from harness.catalogue import ROOT
 from harness.drivers.base import Artifact, Availability, Driver
@@ -23,7 +23,7 @@ from harness.drivers.existing import ExistingDriver
 from harness.drivers.process import ProcessDriver
 from harness.drivers.readiness import port_in_use
 from harness.engine import EngineChoice, choose_engine
-from harness.errors import InfrastructureError, StartError, UsageError
+from harness.errors import InfrastructureError, UsageError
 from harness.gate.session import GateOptions, run_gate
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
@@ -125,6 +125,7 @@ def run_request(request: BenchRequest, progress: Progress) -> Outcome:
                 quick=asked.quick,
                 full=asked.full,
                 until_tight=asked.until_tight,
+                searches=asked.locustfile is None,
             ),
             results=request.results,
             workspace=BUILDS,
@@ -317,8 +318,8 @@ def _manifest(found: Availability, placement: Placement) -> Callable[[Mapping[st
 
 def verify_targets(
     targets: Sequence[TargetSpec], driver_name: str, case_files: list[Path], progress: Progress
-) -> tuple[list[Report], dict[str, str]]:
-    """(reports, skipped with reasons) of the targets that can be built here.
+) -> tuple[list[Report], Prepared]:
+    """Reports of the targets that can be built here, and what came of building them all.
 
     A target that does not start has a report that says so, and the others are still checked.
     """
@@ -326,23 +327,20 @@ def verify_targets(
     _, driver, note = choose_driver(driver_name)
     if note:
         progress.warn(note)
-    artifacts, skipped = prepare(targets, driver, progress)
+    built = prepare(targets, driver, progress)
     run_id = new_run_id()
     reports = []
     with workspace(BUILDS, "verify") as folder:
         kit.write(folder)
-        for artifact in artifacts.values():
+        for artifact in built.artifacts.values():
             target = artifact.target.id
 
             def on_group(group: str, checked: int, found: Sequence[object], target: str = target) -> None:
                 progress.line(f"{target}: {group}: {counted(checked, 'case')}, {len(found)} differ")
 
             progress.live(f"{target}: conformance")
-            try:
-                reports.append(verify_target(driver, artifact, kit, folder, run_id, on_group))
-            except StartError as error:
-                reports.append(Report(target, 0, (), str(error)))
-    return reports, skipped
+            reports.append(verify_target(driver, artifact, kit, folder, run_id, on_group))
+    return reports, built
 
 
 def verify_url(url: str, kit_folder: Path | None, case_files: list[Path], progress: Progress) -> Report:

@@ -30,7 +30,8 @@ _LATER_SEARCH_PROBES = 4
 class PlanOptions:
     """What the user asked for. `budget_s` lets the plan choose rounds and window lengths itself, with room for repeats.
 
-    `until_tight`: rounds are added until intervals are narrow; `budget_s` then says when to leave off.
+    `until_tight`: rounds are added until intervals are narrow; `budget_s` then says when to leave off. `searches`: a
+    rate can be offered, so that a capacity can be searched.
     """
 
     rounds: int | None = None
@@ -40,6 +41,7 @@ class PlanOptions:
     full: bool = False
     twin: bool = True
     until_tight: bool = False
+    searches: bool = True
 
     @property
     def tight_budget_s(self) -> float:
@@ -101,6 +103,19 @@ def budget_note(plan: Plan, options: PlanOptions) -> str | None:
     )
 
 
+def search_note(scenarios: Sequence[Scenario], options: PlanOptions) -> str | None:
+    """That windows were left out because users of a Locust file send when they like, where any was."""
+    names = [
+        w.name for s in scenarios for w in s.windows if _searches(w) and (options.full or not w.only_full)
+    ]
+    if options.searches or options.quick or not names:
+        return None
+    return (
+        f"left out: {', '.join(names)}; users of a Locust file send when they like, so that no rate can be offered "
+        "to find a capacity"
+    )
+
+
 def with_another_round(
     plan: Plan, scenarios: Sequence[Scenario], targets: Sequence[TargetSpec], options: PlanOptions
 ) -> Plan:
@@ -125,7 +140,10 @@ def _arrange(
     twin: bool,
 ) -> Plan:
     rng = random.Random(options.seed)
-    scaled = [scale_scenario(s, scale, full=options.full, quick=options.quick) for s in scenarios]
+    searches = options.searches and not options.quick
+    scaled = [
+        scale_scenario(s, scale, full=options.full, quick=options.quick, searches=searches) for s in scenarios
+    ]
     cases = [Case(t, s) for s in scaled for t in targets]
     if twin and targets:
         quickest_s = min(t.warmup_hint_s for t in targets)
@@ -139,16 +157,22 @@ def _arrange(
     return Plan(tuple(trials), rounds, scale, options.seed)
 
 
-def scale_scenario(scenario: Scenario, scale: float, *, full: bool = False, quick: bool = False) -> Scenario:
+def _searches(window: Window) -> bool:
+    """Whether the window searches a capacity, or needs one."""
+    return window.mode == "capacity" or window.needs_capacity
+
+
+def scale_scenario(
+    scenario: Scenario, scale: float, *, full: bool = False, quick: bool = False, searches: bool = True
+) -> Scenario:
     """The scenario with windows of another length; what belongs to the full protocol only if `full`.
 
-    A quick look has a short warm-up and searches no capacity, nor does it need one.
+    A quick look has a short warm-up. Without `searches` no capacity is searched, nor what needs one measured.
     """
     windows = tuple(
         _scale_window(part, scale, full=full)
         for window in scenario.windows
-        if (full or not window.only_full)
-        and not (quick and (window.mode == "capacity" or window.needs_capacity))
+        if (full or not window.only_full) and (searches or not _searches(window))
         for part in window.expanded()
     )
     changes: dict[str, object] = {"windows": windows}

@@ -10,20 +10,19 @@ from pathlib import Path
 
 from harness.affinity import pinned
 from harness.bench_setup import BenchOptions, Tools
-from harness.building import prepare
+from harness.building import of_the_skipped, prepare
 from harness.drivers.base import Artifact
 from harness.errors import (
     ExitCode,
     HarnessError,
     LoadError,
     StoreError,
-    ToolchainMissing,
     worst,
 )
 from harness.kit.kit import Kit
 from harness.load.supervise import LoadGenerator
 from harness.model import JsonObject, PlannedTrial, TargetSpec
-from harness.plan import Plan, PlanOptions, budget_note, make_plan, with_another_round
+from harness.plan import Plan, PlanOptions, budget_note, make_plan, search_note, with_another_round
 from harness.progress import Progress
 from harness.rounds import GeneratorKeeper, run_rounds
 from harness.run_document import begin_document, order_of
@@ -46,17 +45,18 @@ class Outcome:
 
 def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcome:
     """Runs the whole session, or what is left of one. Raises HarnessError for what prevents all of it."""
-    artifacts, skipped = prepare(_wanted(options), tools.driver, progress)
+    built = prepare(_wanted(options), tools.driver, progress)
+    artifacts = built.artifacts
     if not artifacts:
-        reasons = "\n".join(f"  {name}: {why}" for name, why in skipped.items())
-        raise ToolchainMissing(f"no target can be built here:\n{reasons}\nSee `harness doctor`.")
+        raise built.nothing()
     ready = [t for t in options.targets if t.id in artifacts]
     plan = make_plan(options.scenarios, ready, options.plan)
     again = options.resumption
     while again and plan.rounds < again.run.read_run()["rounds"]:  # that were added, until it was cut off
         plan = _with_another_round(options, plan, artifacts)
-    document = begin_document(options, tools, plan, artifacts, skipped)
-    if note := budget_note(plan, options.plan):
+    document = begin_document(options, tools, plan, artifacts, built.skipped)
+    document["build_faults"] = {name: int(code) for name, code in built.faults.items()}
+    for note in filter(None, (budget_note(plan, options.plan), search_note(options.scenarios, options.plan))):
         document["notes"].append(note)
         progress.warn(note)
     # The kit takes a moment, so it is made before the run's folder: from there on run.json notes an interrupt.
@@ -74,7 +74,7 @@ def run_bench(options: BenchOptions, tools: Tools, progress: Progress) -> Outcom
             tools.keep_awake(run.run_id, run.path / "load"),
         ):
             interrupted = _measure_all(options, tools, plan, artifacts, kit, sitting, progress)
-    return _outcome(options, run, plan, sitting.document["skipped"], interrupted=interrupted)
+    return _outcome(options, run, plan, sitting.document, interrupted=interrupted)
 
 
 def _wanted(options: BenchOptions) -> Sequence[TargetSpec]:
@@ -206,17 +206,18 @@ def _tightness(found: Width | None, rounds: int) -> JsonObject:
 
 
 def _outcome(
-    options: BenchOptions, run: RunFolder, plan: Plan, skipped: Mapping[str, str], *, interrupted: bool
+    options: BenchOptions, run: RunFolder, plan: Plan, document: JsonObject, *, interrupted: bool
 ) -> Outcome:
     code = ExitCode.INTERRUPTED if interrupted else ExitCode.DONE
     reasons = ["interrupted before all trials were done"] if interrupted else []
     if not interrupted:
-        short = too_few_valid(run, plan)
-        reasons += short
-        if options.targets_named:
-            reasons += [f"{name} was asked for but could not be built" for name in skipped]
+        reasons += too_few_valid(run, plan)
         if reasons:
-            code = worst(code, ExitCode.TOO_FEW_TRIALS)
+            code = ExitCode.TOO_FEW_TRIALS
+        not_built, why = of_the_skipped(
+            document["skipped"], document.get("build_faults", {}), named=options.targets_named
+        )
+        code, reasons = worst(code, not_built), reasons + why
     return Outcome(run, code, tuple(reasons))
 
 

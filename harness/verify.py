@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 from harness.conformance import Difference, check, check_due
-from harness.drivers.base import Artifact, Driver
+from harness.drivers.base import Artifact, Driver, base_url
+from harness.drivers.existing import address_of
 from harness.errors import StartError, UsageError
 from harness.kit.cases import ReadyCase, Setting
 from harness.kit.kit import SETTINGS, Kit
-from harness.service import Placing, launch_settings, setting_of
+from harness.service import Placing, info, launch_settings, setting_of
+from harness.units import counted
 
 OnGroup = Callable[[str, int, tuple[Difference, ...]], None]
 
@@ -35,12 +34,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Report:
-    """What one target's conformance run showed; `not_started` is why there was none."""
+    """What one target's conformance run showed.
+
+    `not_started`: why it was not all checked. `left_out`: which cases were not put to it, and why, a sentence each.
+    """
 
     target: str
     checked: int
     differences: tuple[Difference, ...]
     not_started: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def cases_that_differ(self) -> set[str]:
@@ -65,9 +68,9 @@ def groups(kit: Kit) -> Iterator[Group]:
 def verify_target(
     driver: Driver, artifact: Artifact, kit: Kit, workspace: Path, run_id: str, on_group: OnGroup
 ) -> Report:
-    """Starts the target once for each group and runs the group's cases.
+    """Starts the target once for each group and runs the group's cases, until one start fails.
 
-    Raises StartError or InfrastructureError when it cannot even be started.
+    Raises InfrastructureError.
     """
     checked = 0
     differences: list[Difference] = []
@@ -89,7 +92,8 @@ def verify_target(
                 verdict = check(running.host, running.port, cases)
                 later = check_due(running.host, running.port, verdict.due)
         except StartError as error:
-            raise StartError(f"{error}\nIt was started with {group}") from None
+            why = f"{error}\nIt was started with {group}"
+            return Report(artifact.target.id, checked, tuple(differences), why)
         found = verdict.differences + later.differences
         checked += verdict.checked + later.checked
         differences += found
@@ -100,25 +104,29 @@ def verify_target(
 def verify_running(url: str, kit: Kit) -> Report:
     """The cases that a service which runs already can be asked, in the setting that it says it is in.
 
-    Raises UsageError for an address that is none.
+    Raises UsageError for an address that is none, and where no case is left.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname:
-        raise UsageError(f"{url!r} is not an address such as http://127.0.0.1:8080")
-    host, port = parts.hostname, parts.port or 80
-    setting = _setting_in_use(url)
-    verdict = check(host, port, cases_for(kit, setting, {}))
+    host, port = address_of(url)
+    account = info(base_url(host, port)) or {}
+    setting = setting_of({"AUTH_ALGORITHM": str(account.get("algorithm", "ES256"))})
+    left_out = tuple(_left_out(kit, setting))
+    cases = cases_for(kit, setting, {})
+    if not cases:
+        raise UsageError(f"no case can be put to {url}: {'; '.join(left_out)}")
+    verdict = check(host, port, cases)
     later = check_due(host, port, verdict.due)
-    return Report(url, verdict.checked + later.checked, verdict.differences + later.differences)
+    differences = verdict.differences + later.differences
+    return Report(url, verdict.checked + later.checked, differences, left_out=left_out)
 
 
-def _setting_in_use(url: str) -> Setting:
-    try:
-        with urlopen(f"{url.rstrip('/')}/info", timeout=10) as answer:
-            algorithm = json.load(answer).get("algorithm", "ES256")
-    except (OSError, ValueError):
-        algorithm = "ES256"
-    return setting_of({"AUTH_ALGORITHM": str(algorithm)})
+def _left_out(kit: Kit, setting: Setting) -> Iterator[str]:
+    """What cannot be asked of a service that runs already, as it would have to be started otherwise."""
+    elsewhere = sum(setting not in s.settings for s in kit.specs)
+    on_its_own = sum(setting in s.settings and bool(s.service) for s in kit.specs)
+    if elsewhere:
+        yield f"{counted(elsewhere, 'case')} for other settings than {setting}, which this service is in"
+    if on_its_own:
+        yield f"{counted(on_its_own, 'case')} with a `service` of its own, which would have to be started for it"
 
 
 def cases_for(kit: Kit, setting: Setting, service: Mapping[str, str]) -> list[ReadyCase]:

@@ -69,12 +69,12 @@ def test_a_build_that_does_not_end_is_skipped_and_stopped(
     slow, quick, broken = (a_target(tmp_path, build) for build in (("sleep", "3600"), ("true",), ("false",)))
     quick, broken = (t.model_copy(update={"name": n}) for t, n in ((quick, "quick"), (broken, "broken")))
     out = io.StringIO()
-    built, skipped = building.prepare(
+    built = building.prepare(
         [slow, quick, broken], ProcessDriver(tmp_path / "builds"), Progress(Console(file=out, width=500))
     )
-    assert list(built) == ["quick"]
-    assert skipped["slow"] == "the build of slow did not end within 5 s"
-    assert skipped["broken"].startswith("the build command `false` exited with code 1")
+    assert list(built.artifacts) == ["quick"]
+    assert built.skipped["slow"] == "the build of slow did not end within 5 s"
+    assert built.skipped["broken"].startswith("the build command `false` exited with code 1")
     assert "slow is skipped" in out.getvalue()
     assert own_builds_left() == []
 

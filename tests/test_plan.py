@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.model import ColdStart, Scenario, TargetSpec, Warmup, Window
-from harness.plan import Plan, PlanOptions, budget_note, make_plan, with_another_round
+from harness.plan import Plan, PlanOptions, budget_note, make_plan, search_note, with_another_round
 
 
 def target(name: str) -> TargetSpec:
@@ -139,9 +139,11 @@ def test_until_tight_begins_with_two_rounds_at_least_and_full_windows_where_the_
 
 
 def test_quick_shortens_windows_but_not_to_nothing() -> None:
-    plan = make_plan([scenario(cold_start=ColdStart(starts=10))], TARGETS, PlanOptions(quick=True))
+    plan = make_plan([scenario()], TARGETS, PlanOptions(quick=True))
     window = plan.trials[0].case.scenario.windows[0]
     assert window.duration == pytest.approx(4.0)
+    starts = scenario(kind="cold-start", windows=(), cold_start=ColdStart(starts=10))
+    plan = make_plan([starts], TARGETS, PlanOptions(quick=True))
     assert plan.trials[0].case.scenario.cold_start.starts == 4
 
 
@@ -168,6 +170,23 @@ def test_a_quick_look_searches_no_capacity_and_warms_up_briefly() -> None:
     plan = make_plan([patient], TARGETS, PlanOptions(quick=True))
     assert names(plan) == ["peak"]
     assert plan.trials[0].case.scenario.warmup == Warmup(min=3, max=6)
+
+
+@pytest.mark.parametrize(
+    ("options", "planned", "left_out"),
+    [
+        (PlanOptions(), ["peak", "capacity", "curve-30", "curve-50"], None),
+        (PlanOptions(searches=False), ["peak"], "left out: capacity, curve; users of a Locust file"),
+        (PlanOptions(searches=False, quick=True), ["peak"], None),  # a quick look has none anyway
+    ],
+)
+def test_where_no_rate_can_be_offered_no_capacity_is_searched_and_that_is_told(
+    options: PlanOptions, planned: list[str], left_out: str | None
+) -> None:
+    asked = [scenario(windows=CAPACITY)]
+    assert names(make_plan(asked, TARGETS, options)) == planned
+    note = search_note(asked, options)
+    assert note is None if left_out is None else note is not None and note.startswith(left_out)
 
 
 def test_the_full_protocol_has_more_numbers_of_connections() -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from harness.asked import Asked
 from harness.bench_setup import BenchOptions
+from harness.errors import ExitCode
 from harness.journal import Journal
 from harness.plan import Plan, PlanOptions
-from harness.session import _another_round
+from harness.session import _another_round, _outcome
 from harness.sitting import Sitting
 from harness.store import RunFolder, write_json
 
@@ -45,3 +46,23 @@ def test_a_round_is_added_while_it_is_wanted_and_affordable(
     assert _another_round(options, plan, sitting) is another
     assert (document["tightness"]["rounds"], document["tightness"]["reached"]) == (3, reached)
     assert bool(document["notes"]) is noted
+
+
+@pytest.mark.parametrize(
+    ("skipped", "faults", "named", "interrupted", "code"),
+    [
+        ([], {}, False, False, ExitCode.DONE),
+        (["go"], {}, False, False, ExitCode.DONE),  # its toolchain is not here
+        (["go"], {}, True, False, ExitCode.TOO_FEW_TRIALS),
+        (["go+fast"], {}, False, False, ExitCode.TOO_FEW_TRIALS),
+        (["go"], {"go": 4}, False, False, ExitCode.INFRASTRUCTURE),
+        (["go"], {"go": 4}, False, True, ExitCode.INTERRUPTED),
+    ],
+)
+def test_a_target_that_could_not_be_built_decides_how_a_bench_ends(
+    tmp_path: Path, skipped: list[str], faults: dict[str, int], named: bool, interrupted: bool, code: ExitCode
+) -> None:
+    options = BenchOptions((), (), named, PlanOptions(), tmp_path, tmp_path, Asked())
+    document = {"skipped": dict.fromkeys(skipped, "why"), "build_faults": faults}
+    run, plan = a_run(tmp_path, []), Plan((), rounds=1, scale=1.0, seed=1)
+    assert _outcome(options, run, plan, document, interrupted=interrupted).code == code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -16,6 +16,9 @@ from harness.conformance import Difference
 from harness.errors import ExitCode, worst
 from harness.progress import Progress
 from harness.units import counted
+
+if TYPE_CHECKING:
+    from harness.verify import Report
 
 _SHOWN_DIFFERENCES = 30
 
@@ -41,36 +44,56 @@ def verify(
     quiet: Quiet = False,
 ) -> None:
     """Check that targets keep the contract; no load is offered."""
+    from harness.building import of_the_skipped
     from harness.compose import verify_targets, verify_url
 
     put_outcome_in(ctx, results)
-    skipped: dict[str, str] = {}
+    code = ExitCode.DONE
+    reasons: list[str] = []
     with Progress(err, quiet=quiet) as progress:
         if url:
             reports = [verify_url(url, kit, list(cases or []), progress)]
         else:
-            reports, skipped = verify_targets(
+            reports, built = verify_targets(
                 targets_named(target, variant), driver.value, list(cases or []), progress
             )
-    code, reasons = ExitCode.DONE, []
+            code, reasons = of_the_skipped(built.skipped, built.faults, named=bool(target))
     for report in reports:
-        if report.not_started is not None:
-            say(f"{report.target}: did not start")
-            code = worst(code, ExitCode.INFRASTRUCTURE)
-            reasons.append(f"{report.target} did not start: {report.not_started}")
-            continue
-        mark = "keeps the contract" if report.ok else f"differs in {len(report.cases_that_differ)}"
-        say(f"{report.target}: {report.checked} cases, {mark}")
-        for line in _lines(report.differences, everything=everything):
-            say(f"  {line}")
-        if not report.ok:
-            code = worst(code, ExitCode.BROKEN_PROMISE)
-            count = len(report.cases_that_differ)
-            reasons.append(f"{report.target} differs from the contract in {counted(count, 'case')}")
-    if target and skipped:
+        _tell(report, everything=everything)
+        found, why = _outcome(report)
+        code, reasons = worst(code, found), reasons + why
+    if not reports:
         code = worst(code, ExitCode.TOO_FEW_TRIALS)
-        reasons += [f"{name} was asked for but is not here: {why}" for name, why in skipped.items()]
+        reasons.append("no target was verified")
     finish("verify", results, code, tuple(reasons))
+
+
+def _tell(report: Report, *, everything: bool) -> None:
+    """A report on standard output: a line for all of it, one for each case that differs, one for what was left out."""
+    marks = [counted(report.checked, "case")] if report.checked else []
+    if report.cases_that_differ:
+        marks.append(f"differs in {len(report.cases_that_differ)}")
+    if report.not_started is not None:
+        marks.append("did not start again" if report.checked else "did not start")
+    if report.ok:
+        marks.append("keeps the contract")
+    say(f"{report.target}: {', '.join(marks)}")
+    for line in _lines(report.differences, everything=everything):
+        say(f"  {line}")
+    for text in report.left_out:
+        say(f"  left out: {text}")
+
+
+def _outcome(report: Report) -> tuple[ExitCode, list[str]]:
+    """What a report means for the command: its exit code, and a sentence for each reason."""
+    codes, reasons = [], []
+    if count := len(report.cases_that_differ):
+        codes.append(ExitCode.BROKEN_PROMISE)
+        reasons.append(f"{report.target} differs from the contract in {counted(count, 'case')}")
+    if report.not_started is not None:
+        codes.append(ExitCode.INFRASTRUCTURE)
+        reasons.append(f"{report.target} did not start: {report.not_started}")
+    return worst(*codes), reasons
 
 
 def _lines(differences: Sequence[Difference], *, everything: bool) -> list[str]:

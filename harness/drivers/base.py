@@ -123,6 +123,10 @@ class StopResult:
         return f"exited with code {self.exit_code}"
 
 
+def base_url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunningTarget(ABC):
     """A service that answered its health check. It ends with the context that started it.
@@ -145,7 +149,7 @@ class RunningTarget(ABC):
 
     @property
     def url(self) -> str:
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return base_url(self.host, self.port)
 
     @property
     def ready_ns(self) -> int | None:

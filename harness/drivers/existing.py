@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness.drivers.base import Artifact, Availability, LaunchSettings, OnLine, RunningTarget, StopResult
+from harness.drivers.base import (
+    Artifact,
+    Availability,
+    LaunchSettings,
+    OnLine,
+    RunningTarget,
+    StopResult,
+    base_url,
+)
 from harness.errors import StartError, UsageError
 from harness.model import TargetSpec
 
@@ -44,14 +52,8 @@ class ExistingDriver:
     """Takes an address for a target."""
 
     def __init__(self, url: str) -> None:
-        """Raises UsageError for what is no http address."""
-        parts = urlsplit(url if "//" in url else f"//{url}")
-        try:
-            self._host, self._port = parts.hostname, parts.port or 80
-        except ValueError as error:
-            raise UsageError(f"--url {url}: {error}") from error
-        if parts.scheme not in ("", "http") or not self._host:
-            raise UsageError(f"--url {url}: an address such as http://127.0.0.1:8080 is needed (plain http)")
+        """Raises UsageError as `address_of` does."""
+        self._host, self._port = address_of(url)
 
     def target(self) -> TargetSpec:
         """The address as a target, for plans and reports."""
@@ -90,7 +92,6 @@ class ExistingDriver:
         )
 
     def _reach(self) -> str:
-        assert self._host is not None
         if not _answers(self._host, self._port):
             raise StartError(
                 f"nothing takes connections at {self._host}:{self._port}; start the service first"
@@ -99,6 +100,23 @@ class ExistingDriver:
 
     def cleanup(self, run_id: str | None) -> list[str]:
         return []
+
+
+def address_of(url: str) -> tuple[str, int]:
+    """The host and port of `--url`; `http://` may be left out. Raises UsageError for what is more or less."""
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"--url {url}: {error}") from error
+    if parts.scheme not in ("", "http") or not host or port == 0:
+        raise UsageError(f"--url {url}: an address such as http://127.0.0.1:8080 is needed (plain http)")
+    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise UsageError(
+            f"--url {url}: only host and port can be given, such as {base_url(host, port or 80)}; "
+            "paths are those of the requests"
+        )
+    return host, port or 80
 
 
 def _answers(host: str, port: int) -> bool:

@@ -125,12 +125,13 @@ def _build(options: GateOptions, night: Night, built: Built, progress: Progress)
     """Both sides of every target; one that cannot be built is skipped."""
     tools = built.tools
     named = bool(options.file.targets or (options.asked and options.asked.targets))
-    heads, head_skipped = prepare(options.head_targets, tools.driver, progress)
-    bases, base_skipped = prepare(options.base_targets, tools.driver, progress)
+    head = prepare(options.head_targets, tools.driver, progress)
+    base = prepare(options.base_targets, tools.driver, progress)
+    heads, bases = head.artifacts, base.artifacts
     night = replace(
         night,
-        skipped={**{t: f"base: {why}" for t, why in base_skipped.items()}, **head_skipped},
-        not_compared=not_compared(head_skipped, base_skipped, named=named),
+        skipped={**{t: f"base: {why}" for t, why in base.skipped.items()}, **head.skipped},
+        not_compared=not_compared(head.skipped, base.skipped, named=named),
         targets=tuple(TargetNight(t.id) for t in options.head_targets if t.id in heads and t.id in bases),
         same_artifact=frozenset(t for t in heads if t in bases and _same(heads[t], bases[t])),
     )
