@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,16 @@ def test_a_taken_port_of_the_web_page_is_told_before_anything_is_built(start: St
         assert harness.exit_code() == 2, harness.output
     assert f"--web {port}: that port is in use" in harness.output
     assert not list((harness.results).glob("*/run.json"))
+
+
+def test_the_address_of_the_web_page_is_told_when_it_is_there(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    harness = start(*QUICK, "--target", "go", "--web", str(port))
+    harness.await_text(f"Locust's own page: http://127.0.0.1:{port}/")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+        assert answer.status == 200
+    assert harness.end(signal.SIGINT) == 130, harness.output
 
 
 def test_a_variant_of_a_target_that_is_named_by_its_folder_is_found(start: Start) -> None:
