@@ -173,9 +173,12 @@ def memory(usage: Usage) -> JsonObject:
 
 
 def generator(totals: Sequence[Mapping[str, object]], duration_s: float, threads: int = 1) -> JsonObject:
-    """How hard the workers, of so many threads each, worked: busy ÷ wall, waiting for the next instant excluded."""
-    wall_ns = duration_s * NS_PER_S * threads
-    busiest = max((int(str(t.get("busy_ns", 0))) for t in totals), default=0)
+    """How hard the workers, of so many threads each, worked.
+
+    `utilisation_ratio`: of the busiest thread, busy ÷ length of the window; waiting for the next instant is not busy.
+    """
+    wall_ns = duration_s * NS_PER_S
+    busiest = max((int(str(t.get("busiest_ns", 0))) for t in totals), default=0)
     cpu_ns = sum(int(str(t.get("cpu_user_ns", 0))) + int(str(t.get("cpu_system_ns", 0))) for t in totals)
     completed = sum(int(str(t.get("completed", 0))) for t in totals)
     return {

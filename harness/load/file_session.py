@@ -14,7 +14,7 @@ from harness.load.locust_client import failure
 from harness.load.plan import LoadPlan
 from harness.load.recorder import Reason, Recorder
 from harness.load.worker_clock import Clock
-from harness.units import NS_PER_MS
+from harness.units import NS_PER_MS, NS_PER_S
 
 _NOT_IN_A_KIND = re.compile(r"[^A-Za-z0-9._/-]+")
 
@@ -25,7 +25,7 @@ class FileSession:
     def __init__(self, plan: LoadPlan, stop_users: Callable[[float], None]) -> None:
         """`stop_users` lets users finish what they are at, for so many seconds."""
         self.plan = plan
-        self.recorder = Recorder(plan.run, open_load=False)
+        self.recorder = Recorder(plan.run, open_load=False, duration_ns=round(plan.duration_s * NS_PER_S))
         self.clock = Clock(plan)
         self._stop_users = stop_users
         self._bytes_received = 0

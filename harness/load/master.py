@@ -79,7 +79,8 @@ class Commands:
             case "workers":
                 self._begin(self._workers, int(command["count"]), float(command["deadline_s"]))
             case "load":
-                self._begin(self._load, LoadPlan.from_fields(command["plan"]), Path(command["output"]))
+                plan = LoadPlan.from_fields(command["plan"])
+                self._begin(self._load, plan, Path(command["output"]), int(command["workers"]))
             case unknown:
                 raise LoadError(f"there is no command {unknown!r}")
 
@@ -100,10 +101,10 @@ class Commands:
     def _workers(self, count: int, deadline_s: float) -> None:
         self._emit("workers", ids=self._offering.await_workers(count, deadline_s))
 
-    def _load(self, plan: LoadPlan, output: Path) -> None:
+    def _load(self, plan: LoadPlan, output: Path, workers: int) -> None:
         if self._resting is not None:
             self._resting.join()
-        window = self._offering.offer(plan, output)
+        window = self._offering.offer(plan, output, workers)
         self._emit(
             "done",
             totals=window.totals(),

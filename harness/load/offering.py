@@ -20,6 +20,9 @@ from harness.load.window import Window
 from harness.units import NS_PER_S
 
 READY_DEADLINE_S = 30.0
+REJOIN_DEADLINE_S = 10.0
+"""A worker that is not ready for the next window may be about to announce itself: it does so every 5 s or sooner."""
+
 STOP_GRACE_S = 2.0
 START_AHEAD_S = 0.5
 START_AHEAD_S_PER_CONNECTION = 0.000_1
@@ -52,18 +55,17 @@ class Offering:
     def await_workers(self, count: int, deadline_s: float) -> list[str]:
         """The ids of the workers that are ready. Raises LoadError when there are not `count` in time."""
         if not self._until(lambda: len(self._ready_workers()) >= count, deadline_s):
-            raise LoadError(f"{len(self._ready_workers())} of {count} workers came within {deadline_s:g} s")
+            ready = len(self._ready_workers())
+            raise LoadError(f"{ready} of {count} workers were ready within {deadline_s:g} s")
         return self._ready_workers()
 
-    def offer(self, plan: LoadPlan, output: Path) -> Window:
-        """Offers one window and writes the workers' reports to `output`/reports.jsonl as they come.
+    def offer(self, plan: LoadPlan, output: Path, count: int) -> Window:
+        """Offers one window with `count` workers; writes their reports to `output`/reports.jsonl as they come.
 
         What goes wrong once the load has started is a problem of the window returned. Raises LoadError when
-        it cannot start.
+        it cannot start, as with fewer workers, who would make another load.
         """
-        workers = self._ready_workers()
-        if not workers:
-            raise LoadError("there is no worker to offer the load")
+        workers = self.await_workers(count, REJOIN_DEADLINE_S)
         output.mkdir(parents=True, exist_ok=True)
         window = Window(plan, workers)
         with (output / "reports.jsonl").open("w", buffering=1, encoding="utf-8") as reports:

@@ -20,7 +20,7 @@ from harness.load.pool import RequestPool
 from harness.load.recorder import Reason, Recorder
 from harness.load.schedule import arrivals_ns, fingerprint
 from harness.load.worker_clock import Clock
-from harness.units import NS_PER_MS
+from harness.units import NS_PER_MS, NS_PER_S
 
 
 class _End(NamedTuple):
@@ -39,7 +39,9 @@ class PoolSession:
         if plan.requests is None:
             raise LoadError("the plan names no request pool, and this worker has no Locust file")
         self.plan = plan
-        self.recorder = Recorder(plan.run, open_load=plan.mode == "open")
+        self.recorder = Recorder(
+            plan.run, open_load=plan.mode == "open", duration_ns=round(plan.duration_s * NS_PER_S)
+        )
         self.clock = Clock(plan)
         pool = RequestPool.read(Path(plan.requests))
         self._requests, self._order = prepare(pool), pool.order

@@ -53,7 +53,10 @@ class _Second:
 
 @dataclass
 class Totals:
-    """Sums over a whole window; every request intended is completed, failed or dropped in the end."""
+    """Sums over a whole window; every request intended is completed, failed or dropped in the end.
+
+    `busiest_ns`: what its only thread was busy in the seconds in which requests were offered, without the drain.
+    """
 
     intended: int = 0
     sent: int = 0
@@ -64,6 +67,7 @@ class Totals:
     max_backlog: int = 0
     in_system_ns: int = 0
     busy_ns: int = 0
+    busiest_ns: int = 0
     wait_ns: int = 0
     first_sent_ns: int | None = None
     last_completed_ns: int | None = None
@@ -83,8 +87,10 @@ class Totals:
 class Recorder:
     """Counts since the last report (`take_report` starts the next) and over the whole window (`totals`)."""
 
-    def __init__(self, run: str, *, open_load: bool) -> None:
+    def __init__(self, run: str, *, open_load: bool, duration_ns: int | None = None) -> None:
+        """`duration_ns`: for so long requests are offered; what follows is the drain. None: there is none."""
         self.totals = Totals()
+        self._duration_ns = duration_ns
         self.reports = 0
         self._run = run
         self._open = open_load
@@ -142,6 +148,8 @@ class Recorder:
         for second, share_ns in _split(from_ns, to_ns):
             self._seconds[second].busy_ns += share_ns
             self.totals.busy_ns += share_ns
+            if self._duration_ns is None or second * NS_PER_S < self._duration_ns:
+                self.totals.busiest_ns += share_ns
 
     def waited(self, from_ns: int, to_ns: int) -> None:
         for second, share_ns in _split(from_ns, to_ns):

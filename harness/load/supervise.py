@@ -154,6 +154,11 @@ class LoadGenerator:
         self.close()
 
     @property
+    def engine(self) -> Engine:
+        """What the workers are."""
+        return self._engine
+
+    @property
     def pids(self) -> dict[str, int]:
         """Process ids by name: `load master`, `load worker 0` …"""
         children = [*([self._master] if self._master else []), *self._workers]
@@ -173,7 +178,9 @@ class LoadGenerator:
         fails; what goes wrong later with a worker is a problem of the result.
         """
         self._require_workers()
-        self._tell(cmd="load", plan=plan.to_fields(), output=str(output.absolute()))
+        self._tell(
+            cmd="load", plan=plan.to_fields(), output=str(output.absolute()), workers=self._workers_wanted
+        )
         started = self._next("started", PREPARE_DEADLINE_S + MARGIN_S)
         done, deaths = self._follow(plan, on_progress)
         return LoadResult(

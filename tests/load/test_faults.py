@@ -77,6 +77,8 @@ def test_a_worker_that_hangs_is_noticed(engine: Engine, make_plan: PlanMaker, tm
             once(lambda: os.kill(worker_pid(generator), signal.SIGSTOP)),
         )
         assert any("fell silent" in problem for problem in result.problems)
+        with pytest.raises(LoadError, match="1 of 2 workers were ready"):
+            generator.offer(make_plan(), tmp_path)
     assert ended(pids)
 
 

@@ -119,6 +119,13 @@ def test_busy_time_is_cut_at_seconds() -> None:
     assert recorder.totals.busy_ns + recorder.totals.wait_ns == round(2.5 * NS_PER_S)
 
 
+def test_what_is_done_in_the_drain_is_no_work_of_the_window() -> None:
+    recorder = Recorder("w", open_load=True, duration_ns=2 * NS_PER_S)
+    recorder.busy(round(1.5 * NS_PER_S), 3 * NS_PER_S)
+    assert recorder.totals.busy_ns == round(1.5 * NS_PER_S)
+    assert recorder.totals.as_fields()["busiest_ns"] == NS_PER_S // 2
+
+
 def test_totals_by_kind() -> None:
     recorder = Recorder("w", open_load=False)
     for kind in ("accepted", "accepted", "refused"):

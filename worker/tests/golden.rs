@@ -87,7 +87,6 @@ fn stats() -> StatsReport {
         busy_ns: 400_000_000,
         wait_ns: 600_000_000,
         late_1ms: 1,
-        own_late_1ms: 0,
     };
     StatsReport {
         stats: vec![entry("accepted", "POST")],
@@ -125,6 +124,7 @@ fn done() -> LoadDone {
             bytes_sent: 20_480,
             bytes_received: 20_000,
             busy_ns: 400_000_000,
+            busiest_ns: 300_000_000,
             wait_ns: 600_000_000,
             wall_ns: 1_000_000_000,
             in_system_ns: 1_004_500_000,

@@ -158,7 +158,7 @@ fn users_of_the_master_run_the_own_load() {
 fn a_window_goes_from_load_to_done() {
     let mut session = known(false);
     assert_eq!(say(&mut session, bench_load("r1"), 1), ["prepare (r1)"]);
-    let ready = session.on_load_ready(4, 0, None);
+    let ready = session.on_load_ready(4, 0, None, SECOND_NS);
     assert_eq!(names(&ready), ["users (0)", "send bench_ready (r1)"]);
     assert_eq!(say(&mut session, bench_start("another"), 1), [""; 0]);
     assert_eq!(say(&mut session, bench_start("r1"), 1), ["start (77)"]);
@@ -189,6 +189,34 @@ fn a_stop_within_a_window_delivers_everything_first() {
         assert_eq!(done[..3], ["send stats (r1, 1)", "send bench_done (r1, 1 reports)", "abandon"]);
         assert_eq!(done[3..], end);
     }
+}
+
+/// Until there is a load there is nothing to report; a number given to a report that is not sent would be missed.
+#[test]
+fn a_window_that_takes_long_to_prepare_numbers_its_reports_from_one() {
+    let mut session = known(false);
+    say(&mut session, bench_load("r1"), 1);
+    assert_eq!(tick(&mut session, 3), ["send heartbeat (Ready)"]);
+    say(&mut session, FromMaster::Heartbeat, 3);
+    session.on_load_ready(4, 0, None, 4 * SECOND_NS);
+    assert_eq!(tick(&mut session, 4), ["send heartbeat (Ready)"]);
+    assert!(session.next_tick_ns() <= 5 * SECOND_NS);
+    assert_eq!(tick(&mut session, 5), ["send heartbeat (Ready)", "send stats (r1, 1)"]);
+    let done = names(&session.on_load_done(Outcome::default()));
+    assert_eq!(done, ["send stats (r1, 2)", "send bench_done (r1, 2 reports)", "abandon"]);
+}
+
+#[test]
+fn a_stop_of_what_has_not_begun_ends_with_a_failure() {
+    let mut session = known(false);
+    say(&mut session, bench_load("r1"), 1);
+    assert_eq!(say(&mut session, FromMaster::Stop, 2), ["finish (in peace)"]);
+    let failed = names(&session.on_load_failed("too soon".to_owned()));
+    assert_eq!(
+        failed,
+        ["abandon", "send bench_failed (too soon)", "send client_stopped", "send client_ready"]
+    );
+    assert!(!session.is_in("r1"), "what is prepared in the end is not begun");
 }
 
 #[test]

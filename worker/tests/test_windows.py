@@ -1,11 +1,17 @@
 """Windows of load as the harness runs them, under a real Locust master."""
 
+import contextlib
 import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 from rig import (
+    PATIENCE_S,
     Json,
     Master,
     NullServer,
@@ -37,6 +43,7 @@ def check_sums(window: Window, master: Master) -> None:
         assert totals["intended"] == totals["sent"] + totals["dropped"]
         assert totals["sent"] == totals["completed"] + sum(totals["failed"].values())
         assert totals["wall_ns"] == totals["busy_ns"] + totals["wait_ns"]
+        assert 0 < totals["busiest_ns"] <= totals["busy_ns"]
         reports = [report for report in window.reports if report["worker"] == worker]
         assert [report["seq"] for report in reports] == list(range(1, done["reports"] + 1))
         rows = [row for report in reports for row in report["seconds"]]
@@ -181,6 +188,9 @@ def test_what_is_queued_and_in_flight_at_the_end_is_drained_and_counted(
     assert {record["second"] for record in window.records()} == {0}, (
         "an answer belongs to its intended second"
     )
+    # What is done in the drain is no work of the window.
+    busy_ns = {row["second"]: row["busy_ns"] for row in window.seconds()}
+    assert window.total("busiest_ns") == busy_ns[0] < window.total("busy_ns")
     # Waiting for a connection is the service's doing, not the generator's.
     own_ns, send_ns = (window.histogram(name).get_max_value() for name in ("own_delay", "send_delay"))
     assert own_ns < send_ns / 2
@@ -243,6 +253,96 @@ def test_a_flush_ends_the_load_early_and_loses_nothing(
     check_sums(window, master)
     truth = null_server.histogram()
     assert truth.get_total_count() == window.total("completed") > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "least_ratio"),
+    [
+        ({"think_time_us": 20_000, "connections": 100}, 0.5),
+        ({"mode": "open", "arrivals": "constant", "steps": [[4_000.0, 2.0]], "connections": 64}, 0.15),
+    ],
+    ids=["closed", "open"],
+)
+def test_writing_counts_as_busy(
+    null_server: NullServer,
+    master: Master,
+    worker: Worker,
+    tmp_path: Path,
+    changes: Json,
+    least_ratio: float,
+) -> None:
+    """Over loopback a write is most of a request's work: a wait that began before it left 8 % of the CPU time as busy.
+
+    Callers who rest together are served in one go, in which nearly all is work. At a constant rate two thirds go to
+    falling asleep and waking up twice a request, which is waiting.
+    """
+    plan = load(null_server.port, pool_file(tmp_path), duration_s=2.0, **changes)
+    window = run_window(master, plan, [worker.name])
+    check_sums(window, master)
+    cpu_ns = window.total("cpu_user_ns") + window.total("cpu_system_ns")
+    assert window.total("busy_ns") > least_ratio * cpu_ns
+
+
+@contextlib.contextmanager
+def held_back(folder: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A pool that a worker cannot read to its end before the function is called: it comes through a pipe."""
+    pipe = folder / "requests.pipe"
+    os.mkfifo(pipe)
+    with pipe.open("rb+", buffering=0) as writer:  # both ends, so that opening it does not wait
+
+        def deliver() -> None:
+            writer.write(pool_file(folder).read_bytes())
+            writer.close()
+
+        yield pipe, deliver
+
+
+def await_preparing(worker: Worker) -> None:
+    """Until the thread that reads the pool is there."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    threads = Path(f"/proc/{worker.process.pid}/task")
+    while not any(file.read_text() == "prepare\n" for file in threads.glob("*/comm")):
+        assert time.monotonic() < deadline_s, "the worker prepares nothing"
+        time.sleep(0.01)
+
+
+def test_what_takes_long_to_prepare_loses_no_report(
+    null_server: NullServer, master: Master, worker: Worker, tmp_path: Path
+) -> None:
+    with held_back(tmp_path) as (pipe, deliver):
+        plan = load(null_server.port, pipe, duration_s=1.5)
+        timer = threading.Timer(2.5, deliver)
+        timer.start()
+        window = run_window(master, plan, [worker.name])
+        timer.join()
+    check_sums(window, master)
+    assert window.total("completed") > 0
+
+
+def test_a_load_that_is_ended_while_it_is_prepared_is_not_begun(
+    null_server: NullServer, master: Master, worker: Worker, tmp_path: Path
+) -> None:
+    with held_back(tmp_path) as (pipe, deliver):
+        plan = load(null_server.port, pipe)
+        share = {"share": {"index": 0, "count": 1}}
+        master.tell(cmd="send", type="bench_load", data=plan | share, worker=worker.name)
+        master.tell(cmd="send", type="bench_flush", data={"run": plan["run"]}, worker=worker.name)
+        failed = master.wait_for_message("bench_failed")
+        await_preparing(worker)
+        deliver()
+    assert (failed["run"], failed["reason"]) == (plan["run"], "the load was ended before it began")
+    window = run_window(master, load(null_server.port, pool_file(tmp_path)), [worker.name])
+    check_sums(window, master)
+
+
+def test_a_signal_ends_a_worker_that_is_still_preparing(
+    null_server: NullServer, master: Master, worker: Worker, tmp_path: Path
+) -> None:
+    with held_back(tmp_path) as (pipe, _):
+        plan = load(null_server.port, pipe) | {"share": {"index": 0, "count": 1}}
+        master.tell(cmd="send", type="bench_load", data=plan, worker=worker.name)
+        await_preparing(worker)
+        assert worker.end() == 0
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,7 @@ impl Control<'_> {
                     self.start(self.clock.monotonic_at(start_unix_ns));
                 }
                 Action::SetUsers(users) => self.set_users(users),
-                Action::Finish { drain_ns } => {
-                    if let Some(engine) = &self.engine {
-                        engine.finish(drain_ns.unwrap_or(engine.spec().drain_ns));
-                    }
-                }
+                Action::Finish { drain_ns } => self.finish(drain_ns),
                 Action::Abandon => self.abandon(),
                 Action::Reconnect { is_afresh } => {
                     self.link.close(monotonic_ns());
@@ -104,6 +100,15 @@ impl Control<'_> {
         if let Some(engine) = &self.engine {
             engine.start(start_ns);
         }
+    }
+
+    /// Ends the load in order; one that is still being prepared has failed, and is not begun any more.
+    fn finish(&mut self, drain_ns: Option<u64>) {
+        if let Some(engine) = &self.engine {
+            return engine.finish(drain_ns.unwrap_or(engine.spec().drain_ns));
+        }
+        let actions = self.on_failure("the load was ended before it began".to_owned());
+        self.carry_out(actions);
     }
 
     fn set_users(&self, users: u64) {

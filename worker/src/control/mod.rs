@@ -172,7 +172,8 @@ impl Control<'_> {
         while let Some(event) = self.engine.as_mut().and_then(Engine::poll) {
             let actions = match event {
                 EngineEvent::Ready { connections, nice } => {
-                    self.session.on_load_ready(connections, nice, self.schedule_sha256.take())
+                    let schedule_sha256 = self.schedule_sha256.take();
+                    self.session.on_load_ready(connections, nice, schedule_sha256, monotonic_ns())
                 }
                 EngineEvent::Failed(reason) => self.on_failure(reason),
                 EngineEvent::Report { thread, deltas, rows } => {

@@ -143,13 +143,14 @@ impl DataPlane {
     }
 
     fn iterate(&mut self, nice: i32) {
-        let now_ns = monotonic_ns();
+        let mut now_ns = monotonic_ns();
         if self.waker.was_pulled() {
             self.obey(now_ns);
         }
-        self.offer(now_ns);
+        now_ns = self.offer(now_ns);
         if now_ns >= self.next_chore_ns {
             self.do_chores(now_ns);
+            now_ns = monotonic_ns();
         }
         match self.phase {
             Phase::Opening if self.missing.is_none() => {
@@ -184,7 +185,8 @@ impl DataPlane {
 
     /// Waits for events until the next thing to do. Near an intended instant, or for a short while, it does not sleep
     /// but looks again and again: waking up takes tens of microseconds. Longer sleeps are broken into naps, if told so:
-    /// a core that is never idle for long does not fall into a state from which it wakes up slowly.
+    /// a core that is never idle for long does not fall into a state from which it wakes up slowly. `now_ns` is to be
+    /// read when all else is done, as from then on time is waiting and not busy.
     fn wait(&mut self, now_ns: u64) -> io::Result<usize> {
         let instant_ns = self.next_instant_ns().unwrap_or(u64::MAX);
         let until_ns = instant_ns.min(self.next_chore_ns);

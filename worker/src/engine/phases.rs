@@ -118,6 +118,9 @@ impl DataPlane {
         let (deltas, rows) = self.recorder.hand_over(now_ns, is_end);
         for row in &rows {
             self.totals.busy_ns += row.busy_ns;
+            if self.spec.duration_ns.is_none_or(|duration_ns| row.second * SECOND_NS < duration_ns) {
+                self.totals.busy_offering_ns += row.busy_ns;
+            }
             self.totals.wait_ns += row.wait_ns;
             self.totals.max_backlog = self.totals.max_backlog.max(row.backlog_max);
         }

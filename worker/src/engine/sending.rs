@@ -9,21 +9,22 @@ use crate::record::{Failure, LATE_NS};
 use crate::sys::monotonic_ns;
 
 impl DataPlane {
-    /// Sends everything that is due and has a connection.
+    /// Sends everything that is due and has a connection. The instant at which there was no more: the clock is read
+    /// after each request, so that what writing takes is known without another reading.
     #[inline]
-    pub(super) fn offer(&mut self, mut now_ns: u64) {
+    pub(super) fn offer(&mut self, mut now_ns: u64) -> u64 {
         loop {
             match &mut self.pacing {
                 Pacing::Closed(closed) => {
-                    let Some(index) = closed.take_due(now_ns) else { return };
+                    let Some(index) = closed.take_due(now_ns) else { return now_ns };
                     let number = closed.next_number();
                     self.send(index, number, now_ns, now_ns, now_ns);
                 }
                 Pacing::Open(_) => {
                     self.admit(now_ns);
-                    let Pacing::Open(open) = &mut self.pacing else { return };
+                    let Pacing::Open(open) = &mut self.pacing else { return now_ns };
                     let (Some(due), Some(index)) = (open.backlog.front(), open.idle.front()) else {
-                        return;
+                        return now_ns;
                     };
                     let (number, index) = (due.arrival.number, *index);
                     let intended_ns = open.start_ns + due.arrival.offset_ns;
@@ -129,7 +130,6 @@ impl DataPlane {
         row.inflight_max = row.inflight_max.max(in_flight);
         if is_open {
             row.late_1ms += u64::from(now_ns - intended_ns > LATE_NS);
-            row.own_late_1ms += u64::from(now_ns.saturating_sub(intended_ns.max(free_ns)) > LATE_NS);
         } else {
             row.intended += 1;
             self.totals.intended += 1;

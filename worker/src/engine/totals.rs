@@ -20,6 +20,8 @@ pub(super) struct ThreadTotals {
     pub(super) bytes_sent: u64,
     pub(super) bytes_received: u64,
     pub(super) busy_ns: u64,
+    /// The part of it before the load's end: without the drain.
+    pub(super) busy_offering_ns: u64,
     pub(super) wait_ns: u64,
     pub(super) cpu: CpuTime,
     pub(super) max_backlog: u64,
@@ -51,6 +53,7 @@ pub(super) fn sum(threads: &[ThreadTotals], kinds: &[Kind]) -> Totals {
         totals.bytes_sent += thread.bytes_sent;
         totals.bytes_received += thread.bytes_received;
         totals.busy_ns += thread.busy_ns;
+        totals.busiest_ns = totals.busiest_ns.max(thread.busy_offering_ns);
         totals.wait_ns += thread.wait_ns;
         totals.wall_ns += thread.busy_ns + thread.wait_ns;
         totals.cpu_user_ns += thread.cpu.user_ns;
@@ -86,4 +89,17 @@ pub(super) fn join_markers(threads: &[ThreadTotals]) -> BTreeMap<String, MarkerS
             .or_insert(*seen);
     }
     joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_thread_is_told_apart_from_the_sum() {
+        let thread =
+            |busy_ns, busy_offering_ns| ThreadTotals { busy_ns, busy_offering_ns, ..Default::default() };
+        let totals = sum(&[thread(700, 300), thread(500, 400)], &[]);
+        assert_eq!((totals.busy_ns, totals.busiest_ns), (1_200, 400));
+    }
 }

@@ -205,6 +205,8 @@ pub struct Totals {
     pub bytes_sent: u64,
     pub bytes_received: u64,
     pub busy_ns: u64,
+    /// Of the busiest thread alone, in the seconds in which requests were offered.
+    pub busiest_ns: u64,
     pub wait_ns: u64,
     /// From the start to the end of draining, summed over threads.
     pub wall_ns: u64,

@@ -17,8 +17,6 @@ pub struct SecondRow {
     pub busy_ns: u64,
     pub wait_ns: u64,
     pub late_1ms: u64,
-    /// Like `late_1ms`, but of the generator's own delay: waiting for a free connection is left out.
-    pub own_late_1ms: u64,
 }
 
 impl SecondRow {
@@ -34,6 +32,5 @@ impl SecondRow {
         self.busy_ns += other.busy_ns;
         self.wait_ns += other.wait_ns;
         self.late_1ms += other.late_1ms;
-        self.own_late_1ms += other.own_late_1ms;
     }
 }

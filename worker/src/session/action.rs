@@ -22,7 +22,8 @@ pub enum Action {
     },
     /// Let so many users run.
     SetUsers(u64),
-    /// End the load, waiting so long for what is under way; None: as long as the load itself says.
+    /// End the load, waiting so long for what is under way; None: as long as the load itself says. One that is still
+    /// being prepared has failed.
     Finish {
         /// The wait.
         drain_ns: Option<u64>,

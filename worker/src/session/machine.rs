@@ -181,7 +181,7 @@ impl Session {
             _ if !self.is_known => Vec::new(),
             FromMaster::Spawn(spawn) => self.on_spawn(spawn, now_ns),
             FromMaster::Stop => self.end_load(Afterwards::BeReady),
-            FromMaster::BenchLoad(load) => self.on_bench_load(load, now_ns),
+            FromMaster::BenchLoad(load) => self.on_bench_load(load),
             FromMaster::BenchStart(start) if self.is_in(&start.run) => {
                 vec![Action::Start { start_unix_ns: start.start_unix_ns }]
             }
@@ -196,16 +196,18 @@ impl Session {
         }
     }
 
-    /// The prepared load has its connections.
+    /// The prepared load has its connections: from now on there is something to report.
     pub fn on_load_ready(
         &mut self,
         connections: u64,
         nice: i32,
         schedule_sha256: Option<String>,
+        now_ns: u64,
     ) -> Vec<Action> {
         let Current::Window { run, .. } = &self.current else {
             return Vec::new();
         };
+        self.next_report_ns = now_ns + REPORT_INTERVAL_NS;
         let ready =
             LoadReady { run: run.clone(), worker: self.worker.clone(), connections, schedule_sha256, nice };
         vec![Action::SetUsers(self.user_count()), Action::Send(ToMaster::BenchReady(ready))]
@@ -271,13 +273,13 @@ impl Session {
         actions
     }
 
-    fn on_bench_load(&mut self, load: Box<Load>, now_ns: u64) -> Vec<Action> {
+    fn on_bench_load(&mut self, load: Box<Load>) -> Vec<Action> {
         let mut actions = Vec::new();
         if self.current != Current::Nothing {
             actions.push(Action::Abandon);
         }
         self.current = Current::Window { run: load.run.clone(), reports: 0 };
-        self.next_report_ns = now_ns + REPORT_INTERVAL_NS;
+        self.next_report_ns = u64::MAX;
         actions.push(Action::Prepare(load));
         actions
     }
