@@ -112,7 +112,7 @@ def _bout(
         builder = PoolBuilder("127.0.0.1", server.port)
         builder.add("POST", "/v1/messages/calibration", body=b"x" * _BODY_BYTES)
         builder.build().write(pool)
-        plan = _plan(bout, server.port, pool, placement)
+        plan = _plan(bout, server.port, pool, placement, native=generator.engine.name == "native")
         result = generator.offer(plan, folder / "window")
         truth = server.finish()
     if result.problems:
@@ -120,7 +120,8 @@ def _bout(
     return _figures(bout, plan, result, truth)
 
 
-def _plan(bout: Bout, port: int, pool: Path, placement: Placement) -> LoadPlan:
+def _plan(bout: Bout, port: int, pool: Path, placement: Placement, *, native: bool) -> LoadPlan:
+    """As a bench's windows: under closed load a native worker has a thread on each of the generator's cores."""
     return LoadPlan(
         run=f"calibration/{bout.name}-{time.time_ns()}",
         host="127.0.0.1",
@@ -131,6 +132,7 @@ def _plan(bout: Bout, port: int, pool: Path, placement: Placement) -> LoadPlan:
         duration_s=bout.seconds,
         steps=((_RATE_RPS, bout.seconds),) if bout.mode == "open" else (),
         seed=_SEED,
+        threads=max(1, len(placement.generator_cpus)) if native and bout.mode == "closed" else 1,
         cpus=placement.generator_cpus or None,
         **asdict(
             wakefulness(
@@ -154,7 +156,7 @@ def _figures(bout: Bout, plan: LoadPlan, result: LoadResult, served: Histogram) 
         "completed": completed,
         "served": served.count,
         "throughput_rps": figures.throughput_rps(completed, bout.seconds),
-        "generator": figures.generator(totals, bout.seconds),
+        "generator": figures.generator(totals, bout.seconds, plan.threads),
         "send_delay_p99_ns": None,
         "measured": None,
         "truth": None,

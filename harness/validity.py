@@ -83,9 +83,9 @@ def _always(facts: WindowFacts) -> Iterator[Finding]:
     finished = facts.counts.completed + facts.counts.failures
     yield checks.errors(facts.counts.failures, finished)
     yield checks.tcp_faults(_tcp_rises(facts), shared_namespace=facts.host_network)
-    if facts.usage is not None:
-        yield checks.throttling(facts.usage.throttled_ns)
-        yield checks.steal(facts.usage.steal_ratio)
+    used = facts.usage
+    yield checks.throttling(None if used is None else used.throttled_ns, sampled=used is not None)
+    yield checks.steal(None if used is None else used.steal_ratio, sampled=used is not None)
     yield _network(facts)
 
 
@@ -93,16 +93,26 @@ def _open_only(facts: WindowFacts) -> Iterator[Finding]:
     own = facts.records.histogram("own_delay")
     delay = own if own.count else facts.records.histogram("send_delay")
     response = histogram_of(facts.records, facts.headline, "response")
-    yield checks.send_delay(
-        delay.percentile(99), response.percentile(50), shared_core=facts.generator_shares_core
+    shared = facts.generator_shares_core
+    punctual = (
+        checks.send_delay(delay.percentile(99), response.percentile(50), shared_core=shared),
+        checks.late_share(delay.count_above(_LATE_NS), delay.count, shared_core=shared),
     )
-    yield checks.late_share(delay.count_above(_LATE_NS), delay.count, shared_core=facts.generator_shares_core)
-    intended_rps = facts.counts.intended / facts.plan.duration_s
-    if intended_rps:
-        yield checks.offered_rate(facts.counts.sent / facts.plan.duration_s, intended_rps)
-    busy_ns = [int(t["busy_ns"]) // max(1, facts.plan.threads) for t in facts.totals.values()]
-    yield checks.generator_utilisation(busy_ns, round(facts.plan.duration_s * NS_PER_S))
+    busy_ns = [int(t["busiest_ns"]) for t in facts.totals.values() if "busiest_ns" in t]
+    utilisation = checks.generator_utilisation(busy_ns, round(facts.plan.duration_s * NS_PER_S))
+    yield from punctual
+    if facts.counts.intended:
+        at_ease = utilisation.ok is True and all(f.ok is not False for f in punctual)
+        yield _offered_rate(facts, held_up=at_ease)
+    yield utilisation
     yield _littles_law(facts, facts.records.responses(), _counted_in_system(facts))
+
+
+def _offered_rate(facts: WindowFacts, *, held_up: bool) -> Finding:
+    """Of what left within the window: in the drain after it, any generator catches up."""
+    duration_s = facts.plan.duration_s
+    sent = sum(row.sent for row in facts.records.seconds if row.second < duration_s)
+    return checks.offered_rate(sent / duration_s, facts.counts.intended / duration_s, held_up=held_up)
 
 
 def _closed_only(facts: WindowFacts) -> Iterator[Finding]:

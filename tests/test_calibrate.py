@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.calibrate import (
     _BIMODAL,
+    _CEILING,
     _FIXED,
     _STALLED,
     COLUMNS,
     Stall,
+    _plan,
     calibration_rows,
     missed_goals,
     run_calibration,
@@ -77,6 +80,23 @@ def test_goals(bout: Any, error_us: dict[str, int | None], missed: int) -> None:
     errors = {name: None if us is None else us * NS_PER_US for name, us in error_us.items()}
     truth: dict[str, int | None] = dict.fromkeys(errors, NS_PER_S)
     assert len(missed_goals(bout, errors, truth)) == missed
+
+
+@pytest.mark.parametrize(
+    ("bout", "cpus", "native", "threads"),
+    [
+        (_CEILING, (1, 2, 3), True, 3),
+        (_CEILING, (1,), True, 1),
+        (_CEILING, (), True, 1),
+        (_CEILING, (1, 2, 3), False, 1),
+        (_FIXED, (1, 2, 3), True, 1),
+    ],
+)
+def test_the_ceiling_is_that_of_all_cores_of_the_generator(
+    bout: Any, cpus: tuple[int, ...], native: bool, threads: int, tmp_path: Path
+) -> None:
+    placement: Any = SimpleNamespace(generator_cpus=cpus, sharing="none", loads_target_cpus=False)
+    assert _plan(bout, 80, tmp_path, placement, native=native).threads == threads
 
 
 def test_without_a_null_server_the_reason_is_the_result(tmp_path: Path) -> None:

@@ -22,15 +22,21 @@ RATE_RPS = 500
 RESPONSE_NS = 8 * NS_PER_MS
 
 
-def recorded(mode: str) -> tuple[Recording, dict[str, Any]]:
-    """A window whose requests come every 2 ms and take 8 ms: four are in the system at any time."""
-    recorder = Recorder("run", open_load=mode == "open")
+def recorded(mode: str, drained: int = 0, *, waited: bool = True) -> tuple[Recording, dict[str, Any]]:
+    """A window whose requests come every 2 ms and take 8 ms: four are in the system at any time.
+
+    The last `drained` leave two seconds late, in the drain: they waited for a connection, or the generator was late.
+    """
+    recorder = Recorder("run", open_load=mode == "open", duration_ns=SECONDS * NS_PER_S)
     step_ns = NS_PER_S // RATE_RPS
-    for number in range(SECONDS * RATE_RPS):
+    count = SECONDS * RATE_RPS
+    for number in range(count):
         due_ns = number * step_ns
+        sent_ns = due_ns + (SECONDS * NS_PER_S if number >= count - drained else 0)
         recorder.intended(due_ns)
-        recorder.sent("accepted", due_ns, due_ns, backlog=0, inflight=4)
-        recorder.completed("accepted", due_ns, due_ns, due_ns, due_ns + RESPONSE_NS)
+        recorder.sent("accepted", due_ns, sent_ns, backlog=0, inflight=4)
+        recorder.completed("accepted", due_ns, sent_ns if waited else due_ns, sent_ns, sent_ns + RESPONSE_NS)
+    recorder.busy(0, NS_PER_S // 10)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reports.jsonl"
         path.write_text(json.dumps({"worker": "w", **recorder.take_report()}) + "\n", encoding="utf-8")
@@ -38,8 +44,8 @@ def recorded(mode: str) -> tuple[Recording, dict[str, Any]]:
     return recording, {**recorder.totals.as_fields(), "tcp": {"retransmits": 0}}
 
 
-def facts(mode: str = "open", **changes: Any) -> WindowFacts:
-    records, totals = recorded(mode)
+def facts(mode: str = "open", drained: int = 0, *, waited: bool = True, **changes: Any) -> WindowFacts:
+    records, totals = recorded(mode, drained, waited=waited)
     plan = LoadPlan(
         run="run",
         host="127.0.0.1",
@@ -125,3 +131,45 @@ def test_only_a_closed_window_says_whether_its_service_had_settled() -> None:
     assert settled(facts("open")) is None
     short = settled(facts("closed"))
     assert short is not None and short["ok"] is None
+
+
+def of(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    (finding,) = (f for f in found if f["name"] == name)
+    return finding
+
+
+def test_what_leaves_in_the_drain_was_not_offered() -> None:
+    """Any generator catches up in the time to drain, also with twice what it can carry."""
+    assert named(findings(facts(drained=9)), "offered rate") == [True]
+    late = of(findings(facts(drained=500)), "offered rate")
+    assert (late["ok"], late["figure"]) == (False, 0.5)
+
+
+def test_a_rate_that_the_target_held_up_names_it_and_one_that_the_generator_missed_does_not() -> None:
+    target = "the target kept all of them busy"
+    waited = findings(facts(drained=500))
+    assert target in of(waited, "offered rate")["text"]
+    assert {f["name"] for f in waited if f["ok"] is False} == {"offered rate"}
+    own = findings(facts(drained=500, waited=False))
+    assert target not in of(own, "offered rate")["text"]
+    assert of(own, "late share")["ok"] is False
+    busy = findings(with_totals(facts(drained=500), busiest_ns=round(1.7 * NS_PER_S)))
+    assert target not in of(busy, "offered rate")["text"]
+    assert of(busy, "generator utilisation")["ok"] is False
+
+
+def test_the_busiest_thread_counts_and_not_their_mean() -> None:
+    """Two threads: one busy for 1.7 of two seconds, the other idle."""
+    given = facts()
+    two = replace(given, plan=replace(given.plan, threads=2))
+    uneven = with_totals(two, busiest_ns=round(1.7 * NS_PER_S), busy_ns=round(1.8 * NS_PER_S))
+    assert named(findings(uneven), "generator utilisation") == [False]
+    shown = figures.generator(list(uneven.totals.values()), SECONDS, threads=2)
+    assert (shown["utilisation_ratio"], shown["threads"]) == (0.85, 2)
+
+
+def test_without_a_sampler_throttling_and_steal_say_that_they_were_not_judged() -> None:
+    found = findings(facts(usage=None))
+    for name in ("throttling", "steal"):
+        assert of(found, name)["ok"] is None
+        assert of(found, name)["text"] == f"{name} not judged: nothing was sampled in the window"

@@ -25,6 +25,8 @@ TARGET_CPU_LIMIT_RATIO = 0.90
 SECOND_CORE_LIMIT_RATIO = 0.03
 SETTLED_LIMIT_RATIO = 0.80
 
+_NOT_SAMPLED = "nothing was sampled in the window"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -68,16 +70,24 @@ def late_share(late: int, sent: int, *, shared_core: bool) -> Finding:
     return _at_most("late share", late / sent, limit, what)
 
 
-def offered_rate(offered_rps: float, intended_rps: float) -> Finding:
-    """Did the generator make the load it was asked for?"""
+def offered_rate(offered_rps: float, intended_rps: float, *, held_up: bool = False) -> Finding:
+    """Did the requests leave that were to leave within the window?
+
+    held_up: the generator was on time and had time to spare, so what did not leave waited for a connection.
+    """
     share = offered_rps / intended_rps
     limit = OFFERED_LIMIT_RATIO
     text = f"offered {offered_rps:,.1f}/s of {intended_rps:,.1f}/s: {percent(share, 2)} (at least {percent(limit)})"
+    if share < limit and held_up:
+        text += "; the rest waited for a connection: the target kept all of them busy"
     return Finding("offered rate", share >= limit, share, limit, "ratio", text)
 
 
 def generator_utilisation(busy_ns: Sequence[int], wall_ns: int) -> Finding:
-    """Of the busiest generator thread; waiting or spinning for the next instant is not busy."""
+    """Of the busiest generator thread; waiting or spinning for the next instant is not busy.
+
+    busy_ns: while requests were offered, of the busiest thread of each worker. wall_ns: length of the window.
+    """
     if not busy_ns:
         return _unknown("generator utilisation", "ratio", "no generator reported its busy time")
     return _at_most(
@@ -134,16 +144,20 @@ def tcp_faults(rises: Mapping[str, int] | None, *, shared_namespace: bool = Fals
     return Finding("TCP faults", not risen, sum(risen.values()), 0, "count", f"{listed} {whose}")
 
 
-def throttling(throttled_ns: int | None, *, asked: bool = False) -> Finding:
-    """Time a CPU quota stopped the target. asked: the scenario sets that quota."""
+def throttling(throttled_ns: int | None, *, asked: bool = False, sampled: bool = True) -> Finding:
+    """Time a CPU quota stopped the target. asked: the scenario sets that quota. sampled: there was a sampler."""
+    if not sampled:
+        return _unknown("throttling", "ns", _NOT_SAMPLED)
     if throttled_ns is None:
         return _unknown("throttling", "ns", "the target has no control group of its own")
     text = f"the target was throttled for {throttled_ns / 1e6:.1f} ms" + (", as asked" if asked else "")
     return Finding("throttling", asked or throttled_ns == 0, throttled_ns, None if asked else 0, "ns", text)
 
 
-def steal(steal_ratio: float | None) -> Finding:
-    """Time the hypervisor gave our cores to others: of the core that lost most."""
+def steal(steal_ratio: float | None, *, sampled: bool = True) -> Finding:
+    """Time the hypervisor gave our cores to others: of the core that lost most. sampled: there was a sampler."""
+    if not sampled:
+        return _unknown("steal", "ratio", _NOT_SAMPLED)
     if steal_ratio is None:
         return _unknown("steal", "ratio", "the cores' times could not be read")
     return _at_most("steal", steal_ratio, STEAL_LIMIT_RATIO, "of a core's time was stolen by the hypervisor")

@@ -28,6 +28,10 @@ _ON_TIME = frozenset({"send delay", "late share"})
 """Checks of how punctually requests left. What leaves late only adds to response times that run from the intended
 instant, so a limit that is held by all of them, the late ones too, is held."""
 
+_OFFERED = "offered rate"
+"""The check that requests left within the window. Wrong alone, the generator was on time and had time to spare: the
+rest waited for a connection, and how long all of them took says whether the target held the limit."""
+
 
 @dataclass(frozen=True)
 class Searched:
@@ -71,20 +75,25 @@ def _window_at(window: Window, rate_rps: float) -> Window:
 
 
 def _read(rate_rps: float, record: JsonObject, folder: Path, limit: Limit) -> Probe:
-    """The probe as offered. Of one that was not punctual all response times are read; within the limit, it counts."""
+    """The probe as offered. Of one that was not punctual, or whose requests waited for a connection, all response times
+    are read; within the limit, it counts. Beyond it, it counts where nothing but the target kept requests waiting."""
     headline, requests = record["headline"], record["requests"]
     times = record["latency"][headline["kind"]][headline["measure"]]
     p99_ns = times and times["p99_ns"]
     wrong = [f for f in record["findings"] if f["ok"] is False and f["name"] != _ERRORS]
-    if p99_ns is not None and wrong and all(f["name"] in _ON_TIME for f in wrong):
+    names = {f["name"] for f in wrong}
+    finished = requests["completed"] + requests["failures"]
+    error_ratio = requests["failures"] / finished if finished else None
+    if p99_ns is not None and names and names <= {*_ON_TIME, _OFFERED}:
         kinds = None if headline["kind"] == ALL_KINDS else [headline["kind"]]
         p99_ns = logged(folder / "latency.hlog").responses(kinds).percentile(99)
-        if p99_ns is not None and p99_ns <= limit.p99_ns:
+        within = p99_ns is not None and p99_ns <= limit.p99_ns
+        if within:
             _forgive(wrong)
+        if within or names == {_OFFERED}:
             wrong = []
     reasons = [f["text"] for f in wrong] + (["too few samples for a P99"] if p99_ns is None else [])
-    finished = requests["completed"] + requests["failures"]
-    return Probe(rate_rps, p99_ns, requests["failures"] / finished if finished else None, tuple(reasons))
+    return Probe(rate_rps, p99_ns, error_ratio, tuple(reasons))
 
 
 def _forgive(findings: Sequence[JsonObject]) -> None:

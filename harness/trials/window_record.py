@@ -58,6 +58,7 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
         "start_unix_ns": offered.result.start_unix_ns,
         "end_unix_ns": offered.end_unix_ns,
         "duration_s": plan.duration_s,
+        "schedule_sha256": offered.result.schedule_sha256,
         "requests": _requests(counts, offered.answered),
         "throughput_rps": figures.throughput_rps(in_time, plan.duration_s),
         "latency": figures.latencies(records),

@@ -102,7 +102,7 @@ KINDS: dict[str, tuple[Round, frozenset[str]]] = {
     "generator stopped for 200 ms": (stopped_generator, LATE),
     "generator's core hogged": (hogged_core, LATE),
     "generator throttled to a tenth": (throttled_generator, LATE | {"offered rate"}),
-    "a million a second asked for": (asked_for_too_much, LATE | {"generator utilisation"}),
+    "a million a second asked for": (asked_for_too_much, frozenset({"offered rate"})),
     "server stopped past its deadline": (server_past_its_deadline, frozenset({"errors"})),
     "accept backlog overflows": (accept_backlog, frozenset({"TCP faults"})),
     "the same in a network namespace": (accept_backlog_elsewhere, frozenset({"TCP faults"})),

@@ -45,3 +45,8 @@ def test_runs_from_before_a_judgement_was_made_have_no_line_for_it(shown: Shown)
     for trial in trials:
         del peak_of(trial)["settled"]
     assert "settled" not in {line.name for line in gather(trials).overall}
+
+
+def test_a_trial_shows_the_schedules_of_its_open_windows(shown: Shown) -> None:
+    for line in gather(shown.trials).trials:
+        assert set(line.schedule.split(", ")) == {"ab" * 6}

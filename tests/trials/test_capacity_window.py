@@ -23,12 +23,14 @@ from harness.units import NS_PER_MS, NS_PER_S
 
 WINDOW = Window(name="capacity", mode="capacity", p99_limit=0.01, probe=1.0)
 START = 1_700_000_000 * NS_PER_S
+SCHEDULE = "ab" * 32
 
 
 class SimulatedLoad:
     """Stands for UnderLoad: the service answers within 5 ms up to its capacity, and within 50 ms above.
 
-    One request in fifty leaves late by `late_ns`.
+    One request in fifty leaves late by `late_ns`. All wait `waits_ns` for a connection, and where `is_pooled` those
+    beyond the capacity wait as long as it takes to answer the ones before them.
     """
 
     def __init__(
@@ -37,9 +39,13 @@ class SimulatedLoad:
         capacity_rps: float,
         capacities: dict[tuple[str, str, str], float],
         late_ns: int = 0,
+        waits_ns: int = 0,
+        is_pooled: bool = False,
     ) -> None:
         self.capacity_rps = capacity_rps
         self.late_ns = late_ns
+        self.waits_ns = waits_ns
+        self.is_pooled = is_pooled
         self.lengths_s: list[float] = []
         case = SimpleNamespace(id="s/t", scenario=SimpleNamespace(name="s"), target=SimpleNamespace(id="t"))
         placement = SimpleNamespace(sharing="none")
@@ -68,12 +74,15 @@ class SimulatedLoad:
         for n in range(round(window.rate_rps * window.length_s)):
             at_ns = round(n / window.rate_rps * NS_PER_S)
             recorder.intended(at_ns)
-            sent_ns = at_ns + (self.late_ns if n % 50 == 0 else 0)
+            free_ns = at_ns + self.waits_ns
+            if self.is_pooled:
+                free_ns = max(free_ns, round(n / self.capacity_rps * NS_PER_S))
+            sent_ns = free_ns + (self.late_ns if n % 50 == 0 else 0)
             recorder.sent("accepted", at_ns, sent_ns, backlog=0, inflight=1)
-            recorder.completed("accepted", at_ns, 0, sent_ns, sent_ns + took_ns)
+            recorder.completed("accepted", at_ns, free_ns, sent_ns, sent_ns + took_ns)
         (folder / "reports.jsonl").write_text(json.dumps({"worker": "w", **recorder.take_report()}) + "\n")
         totals: dict[str, Any] = recorder.totals.as_fields() | {"checked_bodies": 0}
-        result = LoadResult(plan, START, None, {"w": {}}, {"w": totals}, {}, (), folder / "reports.jsonl")
+        result = LoadResult(plan, START, SCHEDULE, {"w": {}}, {"w": totals}, {}, (), folder / "reports.jsonl")
         return Offered(
             window, connections, plan, result, folder, None, START + round(plan.duration_s * NS_PER_S)
         )
@@ -103,8 +112,8 @@ class StolenLoad(SimulatedLoad):
         return rows
 
 
-def search(load: SimulatedLoad, peak_rps: float) -> dict[str, Any]:
-    return search_capacity(cast(UnderLoad, load), WINDOW, peak_rps).record
+def search(load: SimulatedLoad, peak_rps: float, window: Window = WINDOW) -> dict[str, Any]:
+    return search_capacity(cast(UnderLoad, load), window, peak_rps).record
 
 
 def test_the_record_is_that_of_the_probe_at_the_capacity(tmp_path: Path) -> None:
@@ -112,6 +121,7 @@ def test_the_record_is_that_of_the_probe_at_the_capacity(tmp_path: Path) -> None
     assert 1_900 < record["capacity_rps"] <= 2_000
     assert (record["name"], record["mode"], record["bound"]) == ("capacity", "capacity", "exact")
     assert record["intended_rps"] == record["capacity_rps"]
+    assert record["schedule_sha256"] == SCHEDULE
     assert record["throughput_rps"] == pytest.approx(record["capacity_rps"], rel=0.02)
     assert record["latency"]["accepted"]["response"]["p99_ns"] == pytest.approx(5 * NS_PER_MS, rel=0.01)
     assert [f["ok"] for f in record["findings"] if f["name"] == "capacity"] == [True]
@@ -152,6 +162,30 @@ def test_late_requests_spoil_no_probe_that_holds_the_limit_with_them(
         assert shown["p99_ns"] == pytest.approx((5 + late_ms) * NS_PER_MS, rel=0.01)
         late = next(f for f in record["findings"] if f["name"] == "late share")
         assert late["ok"] is None and late["text"].endswith("held all the same")
+
+
+def test_a_target_whose_backlog_reaches_into_the_drain_has_failed_and_was_judged(tmp_path: Path) -> None:
+    record = search(SimulatedLoad(tmp_path, 2_000, {}, is_pooled=True), 3_000)
+    assert record["bound"] == "exact"
+    assert 1_900 < record["capacity_rps"] <= 2_000
+    failed = [p for p in record["probes"] if p["rate_rps"] > 2_040]
+    assert failed
+    assert all(p["holds"] is False and not p["invalid_because"] for p in failed)
+
+
+def test_a_backlog_within_the_limit_spoils_no_probe(tmp_path: Path) -> None:
+    """Of a second at any rate 4 % leave in the drain, and all are answered within 45 ms."""
+    window = WINDOW.model_copy(update={"p99_limit": 0.05})
+    record = search(SimulatedLoad(tmp_path, 2_000, {}, waits_ns=40 * NS_PER_MS), 2_400, window)
+    assert 1_900 < record["capacity_rps"] <= 2_000
+    (offered,) = (f for f in record["findings"] if f["name"] == "offered rate")
+    assert offered["ok"] is None and offered["text"].endswith("held all the same")
+
+
+def test_a_rate_that_the_generator_missed_too_is_not_judged(tmp_path: Path) -> None:
+    record = search(SimulatedLoad(tmp_path, 2_000, {}, 7 * NS_PER_MS, is_pooled=True), 2_400)
+    assert record["capacity_rps"] is None
+    assert all(p["holds"] is None for p in record["probes"])
 
 
 def test_what_has_no_bound_above_is_no_place_for_a_later_trial_to_begin(tmp_path: Path) -> None:
