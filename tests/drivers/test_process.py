@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,15 @@ def test_a_target_deaf_to_sigterm_is_killed_after_the_grace(launch: Any) -> None
     assert result.seconds >= 0.3
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Where tests run side by side, Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_it_is_stopped_leaves_nothing(launch: Any, eye: Any, run_id: str) -> None:
     interrupt = threading.Timer(0.3, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt), launch(environment={"FAULT": "deaf"}) as running:

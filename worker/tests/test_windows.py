@@ -258,8 +258,8 @@ def test_a_flush_ends_the_load_early_and_loses_nothing(
 @pytest.mark.parametrize(
     ("changes", "least_ratio"),
     [
-        ({"think_time_us": 20_000, "connections": 100}, 0.5),
-        ({"mode": "open", "arrivals": "constant", "steps": [[4_000.0, 2.0]], "connections": 64}, 0.15),
+        ({"think_time_us": 20_000, "connections": 100}, 0.2),
+        ({"mode": "open", "arrivals": "constant", "steps": [[4_000.0, 2.0]], "connections": 64}, 0.12),
     ],
     ids=["closed", "open"],
 )
@@ -271,10 +271,10 @@ def test_writing_counts_as_busy(
     changes: Json,
     least_ratio: float,
 ) -> None:
-    """Over loopback a write is most of a request's work: a wait that began before it left 8 % of the CPU time as busy.
+    """Over loopback a write is most of a request: a wait that began before it left 6 to 8 % of the CPU time as busy.
 
-    Callers who rest together are served in one go, in which nearly all is work. At a constant rate two thirds go to
-    falling asleep and waking up twice a request, which is waiting.
+    Callers who rest together are served in one go, in which most is work (80 %; 37 % beside three other tests). At a
+    constant rate two thirds go to falling asleep and waking up twice a request, which is waiting.
     """
     plan = load(null_server.port, pool_file(tmp_path), duration_s=2.0, **changes)
     window = run_window(master, plan, [worker.name])
