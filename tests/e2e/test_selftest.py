@@ -24,7 +24,8 @@ from harness.selftest.handicaps import TOGETHER, read_accounts
 from harness.selftest.target import side, write_target
 from harness.service import Placing, launch_settings
 
-REQUESTS = 2_000
+REQUESTS = 6_000
+"""So many that the kernel's hundredths of a second say enough of what they took."""
 NOTHING_PROVEN = 3
 
 
