@@ -60,6 +60,7 @@ make_debian() {
     fi
     say "making $debian with debootstrap"
     local tree=$work/bookworm
+    [[ $work != *[[:space:]]* ]] || tree=$(mktemp -d) # debootstrap takes no path with a space
     rm -rf "$tree"
     debootstrap --variant=minbase bookworm "$tree" >"$work/debootstrap.log" ||
         { tail -n 20 "$work/debootstrap.log" >&2; return 1; }
