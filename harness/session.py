@@ -14,7 +14,6 @@ from harness.building import of_the_skipped, prepare
 from harness.drivers.base import Artifact
 from harness.errors import (
     ExitCode,
-    HarnessError,
     LoadError,
     StoreError,
     worst,
@@ -133,9 +132,9 @@ def _measure_all(
                 "interrupted: ending what runs; the trials that are done are kept. "
                 f"Go on with: harness bench --resume {_shown(run.path)}"
             )
-        except HarnessError as error:
+        except Exception as error:
             document["status"] = "broken off"
-            document["notes"].append(str(error))
+            document["notes"].append(str(error) or type(error).__name__)
             with suppress(StoreError):  # the disk may be full: the error is then the one to tell of
                 run.write_run({**document, "ended_unix_ns": time.time_ns()})
                 journal.note("broken off", reason=str(error))

@@ -1,17 +1,22 @@
 """Whether a session adds a round: intervals, and what the budget allows for."""
 
+import errno
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from report.made import made_tools
+from rich.console import Console
 
 from harness.asked import Asked
 from harness.bench_setup import BenchOptions
 from harness.errors import ExitCode
 from harness.journal import Journal
 from harness.plan import Plan, PlanOptions
-from harness.session import _another_round, _outcome
-from harness.sitting import Sitting
+from harness.progress import Progress
+from harness.session import _another_round, _measure_all, _outcome
+from harness.sitting import Sitting, begin
 from harness.store import RunFolder, write_json
 
 
@@ -66,3 +71,18 @@ def test_a_target_that_could_not_be_built_decides_how_a_bench_ends(
     document = {"skipped": dict.fromkeys(skipped, "why"), "build_faults": faults}
     run, plan = a_run(tmp_path, []), Plan((), rounds=1, scale=1.0, seed=1)
     assert _outcome(options, run, plan, document, interrupted=interrupted).code == code
+
+
+def test_whatever_breaks_a_run_off_is_noted_in_it(tmp_path: Path) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere")
+
+    run = a_run(tmp_path / "results", [])
+    sitting = begin(run, {"status": "running", "notes": []}, "boot")
+    options = BenchOptions((), (), False, PlanOptions(), tmp_path, tmp_path / "work", Asked())
+    plan, tools = Plan((), rounds=1, scale=1.0, seed=1), made_tools(calibrate=full, generator=full)
+    with pytest.raises(OSError, match="No space left"), Progress(Console(quiet=True)) as progress:
+        _measure_all(options, tools, plan, {}, cast(Any, None), sitting, progress)
+    told = run.read_run()
+    assert told["status"] == "broken off"
+    assert "No space left" in told["notes"][-1]

@@ -14,7 +14,7 @@ from harness.asked import NightAsked
 from harness.bench_setup import Tools
 from harness.building import prepare
 from harness.drivers.base import Artifact
-from harness.errors import HarnessError, StoreError, TooNoisy
+from harness.errors import StoreError, TooNoisy
 from harness.gate.document import Built, night_document, run_document
 from harness.gate.figures import gated_metrics
 from harness.gate.judge import night_word, not_compared, verdicts
@@ -191,7 +191,7 @@ def _measure(
                 "interrupted: ending what runs; the trials that are done are kept. "
                 f"Go on with: harness gate --resume {run.path}"
             )
-        except HarnessError as error:
+        except Exception as error:
             with suppress(StoreError):  # the disk may be full: the error is then the one to tell of
                 _save(run, night, built, "broken off")
                 journal.note("broken off", reason=str(error))
