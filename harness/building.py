@@ -76,12 +76,12 @@ def of_the_skipped(
     """
     asked_for = [t for t in skipped if t not in faults and (named or "+" in t)]
     codes = [ExitCode(code) for code in faults.values()] + [ExitCode.TOO_FEW_TRIALS] * bool(asked_for)
-    reasons = [f"{t} could not be built: {_first_line(skipped[t])}" for t in faults]
-    reasons += [f"{t} was asked for but is not here: {_first_line(skipped[t])}" for t in asked_for]
+    reasons = [f"{t} could not be built: {first_line(skipped[t])}" for t in faults]
+    reasons += [f"{t} was asked for but is not here: {first_line(skipped[t])}" for t in asked_for]
     return worst(*codes), reasons
 
 
-def _first_line(why: str) -> str:
+def first_line(why: str) -> str:
     """Without the end of a log, which was shown when the target was skipped."""
     return why.partition("\n")[0].removesuffix(":")
 

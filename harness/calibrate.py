@@ -17,7 +17,7 @@ from typing import Literal
 
 from harness import figures
 from harness.errors import LoadError, StartError
-from harness.load.plan import LoadPlan, wakefulness
+from harness.load.plan import LoadPlan, native_threads, wakefulness
 from harness.load.pool import PoolBuilder
 from harness.load.result import read_reports
 from harness.load.schedule import arrivals_ns
@@ -121,7 +121,8 @@ def _bout(
 
 
 def _plan(bout: Bout, port: int, pool: Path, placement: Placement, *, native: bool) -> LoadPlan:
-    """As a bench's windows: under closed load a native worker has a thread on each of the generator's cores."""
+    steps = ((_RATE_RPS, bout.seconds),) if bout.mode == "open" else ()
+    cores = len(placement.generator_cpus)
     return LoadPlan(
         run=f"calibration/{bout.name}-{time.time_ns()}",
         host="127.0.0.1",
@@ -130,9 +131,9 @@ def _plan(bout: Bout, port: int, pool: Path, placement: Placement, *, native: bo
         mode=bout.mode,
         connections=_CONNECTIONS,
         duration_s=bout.seconds,
-        steps=((_RATE_RPS, bout.seconds),) if bout.mode == "open" else (),
+        steps=steps,
         seed=_SEED,
-        threads=max(1, len(placement.generator_cpus)) if native and bout.mode == "closed" else 1,
+        threads=native_threads(bout.mode, steps, connections=_CONNECTIONS, cores=cores) if native else 1,
         cpus=placement.generator_cpus or None,
         **asdict(
             wakefulness(

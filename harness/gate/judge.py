@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.building import first_line
 from harness.gate.model import Gated, MetricVerdict, NightWord, PairFigures, TargetNight, TargetVerdict
 from harness.gate.words import verdict_text
 from harness.gate_file import FEWEST_PAIRS
@@ -90,7 +91,7 @@ def not_compared(
     found = []
     for target in sorted(head_skipped.keys() | base_skipped.keys()):
         head, base = (
-            skipped[target].partition("\n")[0].rstrip(":") if target in skipped else None
+            first_line(skipped[target]) if target in skipped else None
             for skipped in (head_skipped, base_skipped)
         )
         if base is None:

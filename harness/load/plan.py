@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -46,6 +47,20 @@ def wakefulness(mode: Mode, *, own_core: bool, beside_target: bool) -> Wakefulne
     if own_core:
         return Wakefulness(spin_us=ALWAYS_US, nap_us=0)
     return Wakefulness(spin_us=30, nap_us=20)
+
+
+_RPS_PER_THREAD = 40_000
+"""A fifth of what one engine thread can do, so that it is seldom busy when a request is due."""
+
+
+def native_threads(mode: Mode, steps: Sequence[tuple[float, float]], *, connections: int, cores: int) -> int:
+    """Data-plane threads of a native worker: closed load takes every core, an open rate as many as keep it on time.
+
+    Threads share no connections. steps: of an open load, (rate in requests a second, seconds).
+    """
+    highest_rps = max((rate_rps for rate_rps, _ in steps), default=0.0)
+    wanted = cores if mode == "closed" else math.ceil(highest_rps / _RPS_PER_THREAD)
+    return max(1, min(wanted, connections, cores))
 
 
 @dataclass(frozen=True)

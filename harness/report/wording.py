@@ -196,13 +196,13 @@ def promise_text(promise: PromiseKept) -> tuple[str, str, str]:
 def _telling(value: float, promise: PromiseKept) -> str:
     """The figure in so many digits that it still lies on its own side of each limit: 10.04 of 10, not 10.0."""
     limits = [limit for limit in (promise.at_most, promise.at_least) if limit is not None]
-    texts = [significant(value, digits) for digits in range(3, 12)]
     sides = [(value > limit, value < limit) for limit in limits]
-    for text in texts:
+    for digits in range(3, 12):
+        text = significant(value, digits)
         shown = float(text.replace(",", ""))
         if [(shown > limit, shown < limit) for limit in limits] == sides:
-            return text
-    return texts[-1]
+            break
+    return text
 
 
 def listed(names: Sequence[str]) -> str:

@@ -64,12 +64,14 @@ async def grow(held: list[Connection], wanted: int, running: RunningTarget, requ
 
     Raises LoadError with what came instead.
     """
+    wire = _wire(request, running)
     while len(held) < wanted:
         opened = len(held)
         batch = min(_OPENING_AT_ONCE, wanted - opened)
         try:
             await asyncio.wait_for(
-                asyncio.gather(*(_open(held, running, request) for _ in range(batch))), _ANSWER_TIMEOUT_S
+                asyncio.gather(*(_open(held, running, wire, request.statuses) for _ in range(batch))),
+                _ANSWER_TIMEOUT_S,
             )
         except (OSError, EOFError, asyncio.LimitOverrunError, ValueError) as error:
             raise LoadError(
@@ -78,12 +80,12 @@ async def grow(held: list[Connection], wanted: int, running: RunningTarget, requ
             ) from error
 
 
-async def _open(held: list[Connection], running: RunningTarget, request: ReadyRequest) -> None:
+async def _open(held: list[Connection], running: RunningTarget, wire: bytes, statuses: Sequence[int]) -> None:
     """Raises OSError, EOFError, LimitOverrunError, and ValueError for an answer that is not what was asked for."""
     reader, writer = await asyncio.open_connection(running.host, running.port)
     held.append((reader, writer))
-    writer.write(_wire(request, running))
-    await reader.readexactly(_length(await reader.readuntil(b"\r\n\r\n"), request.statuses))
+    writer.write(wire)
+    await reader.readexactly(_length(await reader.readuntil(b"\r\n\r\n"), statuses))
 
 
 def _length(head: bytes, statuses: Sequence[int]) -> int:

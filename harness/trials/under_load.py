@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from harness.drivers.base import RunningTarget
 from harness.errors import ProbeError
 from harness.live import LiveWindow
-from harness.load.plan import LoadPlan, Mode, wakefulness
+from harness.load.plan import LoadPlan, Mode, native_threads, wakefulness
 from harness.load.supervise import LoadGenerator, LoadResult, Progress
 from harness.model import Window
 from harness.probes.link import LinkMeter, LinkUse, interface_to
@@ -20,9 +19,6 @@ from harness.service import info
 from harness.traffic import contract_pool, own_pool, prime
 from harness.trials.trial import Trial
 from harness.units import NS_PER_S
-
-_RPS_PER_THREAD = 40_000
-"""A fifth of what one engine thread can do, so that it is seldom busy when a request is due."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ class UnderLoad:
             drain_ms=round(case.scenario.timeout * 1_000),
             check_every=self.check_every,
             marker=self.marker,
-            threads=threads or self._threads(window, connections, closed=mode == "closed"),
+            threads=threads or self._threads(mode, window, connections),
             cpus=placement.generator_cpus or None,
             **asdict(
                 wakefulness(
@@ -110,14 +106,12 @@ class UnderLoad:
             ),
         )
 
-    def _threads(self, window: Window, connections: int, *, closed: bool) -> int:
-        """Closed load takes every core; an open rate as many as keep it on time, as threads share no connections."""
+    def _threads(self, mode: Mode, window: Window, connections: int) -> int:
         bench = self.trial.bench
         if bench.engine != "native":
             return 1
-        highest_rps = max((rate for rate, _ in window.rate_steps), default=0.0)
-        wanted = len(bench.placement.generator_cpus) if closed else math.ceil(highest_rps / _RPS_PER_THREAD)
-        return max(1, min(wanted, connections, len(bench.placement.generator_cpus)))
+        cores = len(bench.placement.generator_cpus)
+        return native_threads(mode, window.rate_steps, connections=connections, cores=cores)
 
     def offer(
         self,
