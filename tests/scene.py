@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -42,6 +43,7 @@ SECONDS = 3.0
 RATE_RPS = 1_000.0
 
 _QUIET_PERCENT = 3.0
+_NOBODYS_PORT = 9
 
 Trouble = Callable[[], None]
 
@@ -315,10 +317,27 @@ def network_namespace() -> Iterator[Namespace | None]:
         f"{inside} link set {theirs} up",
     )
     try:
-        yield made if all(_runs(command.split()) for command in commands) else None
+        if all(_runs(command.split()) for command in commands):
+            await_way_to(made.address)
+            yield made
+        else:
+            yield None
     finally:
         _runs(["ip", "link", "delete", ours])
         _runs(["ip", "netns", "delete", made.name])
+
+
+def await_way_to(address: str) -> None:
+    """Until a port where nobody listens refuses: an interface that has just been set up drops packets for a while."""
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:
+        try:
+            socket.create_connection((address, _NOBODYS_PORT), timeout=1).close()
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(f"no packet comes back from {address}")
 
 
 def _runs(command: Sequence[str]) -> bool:

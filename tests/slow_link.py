@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from scene import Namespace
+from scene import Namespace, await_way_to
 
 _TUN = "/dev/net/tun"
 _TUNSETIFF, _IFF_TAP, _IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
@@ -48,6 +48,7 @@ def slow_link(megabits_per_s: int) -> Iterator[Namespace | None]:
             yield None
             return
         with _carried(*ends):
+            await_way_to(made.address)
             yield made
 
 
