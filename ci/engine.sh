@@ -80,8 +80,10 @@ stop() {
         wait_until is_gone || kill_engine
     fi
     # An engine mounts its data folder onto itself, and a killed one leaves network namespaces mounted.
-    awk -v state="$state/" -v data="$data" 'index($2, state) == 1 || index($2 "/", data "/") == 1 { print $2 }' \
-        /proc/mounts | xargs --no-run-if-empty umount --lazy
+    awk -v state="$state/" -v data="$data" '
+        { gsub(/\\040/, " ", $2) } # /proc/mounts has a space as \040
+        index($2, state) == 1 || index($2 "/", data "/") == 1 { printf "%s%c", $2, 0 }' /proc/mounts |
+        xargs --null --no-run-if-empty umount --lazy
     if [ -n "$bridge" ] && [ -d "/sys/class/net/$bridge" ]; then
         ip link delete "$bridge"
     fi
