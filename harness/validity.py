@@ -71,6 +71,20 @@ def settled(facts: WindowFacts) -> JsonObject | None:
     return asdict(checks.settled([row.completed for row in facts.records.seconds if row.second < whole]))
 
 
+def punctuality(records: Recording, headline: str, *, shares_core: bool) -> tuple[Finding, Finding]:
+    """Whether an open window's requests left on time, as far as it was for the generator: send delay and late share.
+
+    `headline` is the kind of request whose response times the delay is held against. Raises StoreError.
+    """
+    own = records.histogram("own_delay")
+    delay = own if own.count else records.histogram("send_delay")
+    response = histogram_of(records, headline, "response")
+    return (
+        checks.send_delay(delay.percentile(99), response.percentile(50), shared_core=shares_core),
+        checks.late_share(delay.count_above(_LATE_NS), delay.count, shared_core=shares_core),
+    )
+
+
 def _always(facts: WindowFacts) -> Iterator[Finding]:
     yield checks.reports(facts.expected_workers, facts.totals)
     for problem in facts.problems:
@@ -90,14 +104,7 @@ def _always(facts: WindowFacts) -> Iterator[Finding]:
 
 
 def _open_only(facts: WindowFacts) -> Iterator[Finding]:
-    own = facts.records.histogram("own_delay")
-    delay = own if own.count else facts.records.histogram("send_delay")
-    response = histogram_of(facts.records, facts.headline, "response")
-    shared = facts.generator_shares_core
-    punctual = (
-        checks.send_delay(delay.percentile(99), response.percentile(50), shared_core=shared),
-        checks.late_share(delay.count_above(_LATE_NS), delay.count, shared_core=shared),
-    )
+    punctual = punctuality(facts.records, facts.headline, shares_core=facts.generator_shares_core)
     busy_ns = [int(t["busiest_ns"]) for t in facts.totals.values() if "busiest_ns" in t]
     utilisation = checks.generator_utilisation(busy_ns, round(facts.plan.duration_s * NS_PER_S))
     yield from punctual

@@ -169,7 +169,7 @@ SERVICE_METRICS = (
 
 
 def disturbed_tries(trial: Record) -> int:
-    """How often a window of it was offered again, as the hypervisor had taken a core from it."""
+    """How often a window of it was offered again, as the machine had disturbed it."""
     return sum(len(window.get("disturbed") or ()) for window in trial.get("windows") or ())
 
 

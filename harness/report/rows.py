@@ -187,12 +187,8 @@ def _bounds(shown: Sequence[Record]) -> list[str]:
 
 def _disturbed(shown: Sequence[Record]) -> list[str]:
     count = sum(disturbed_tries(trial) for trial in shown)
-    they = "it" if count == 1 else "them"
-    return (
-        [f"{counted(count, 'window')} offered again, as the hypervisor had taken a core from {they}"]
-        if count
-        else []
-    )
+    why = "disturbed by the machine (a stolen core or a late generator)"
+    return [f"{counted(count, 'window')} offered again, {why}"] if count else []
 
 
 def _facts(trials: Sequence[Record], target: Mapping[str, Any]) -> dict[str, str]:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from harness.drivers.base import RunningTarget
 from harness.errors import ProbeError
+from harness.figures import ALL_KINDS
 from harness.live import LiveWindow
 from harness.load.plan import LoadPlan, Mode, native_threads, wakefulness
+from harness.load.result import Recording
 from harness.load.supervise import LoadGenerator, LoadResult, Progress
 from harness.model import Window
 from harness.probes.link import LinkMeter, LinkUse, interface_to
 from harness.service import info
-from harness.traffic import contract_pool, own_pool, prime
+from harness.traffic import ACCEPTED, contract_pool, own_pool, prime
 from harness.trials.trial import Trial
 from harness.units import NS_PER_S
 
@@ -27,8 +29,8 @@ class Offered:
 
     `answered`: how many answers the service itself counted meanwhile, None where it does not count. `link`: what went
     over the network interface, None where none took part. `a_core_less`: the same closed window with a core less
-    for the generator, where it was in doubt whose limit the throughput is. `disturbed`: the tries before this one, from
-    each of which the hypervisor took a core.
+    for the generator, where it was in doubt whose limit the throughput is. `disturbed`: the tries before this one, each
+    with what spoilt it in its `disturbed_by`.
     """
 
     window: Window
@@ -41,6 +43,7 @@ class Offered:
     link: LinkUse | None = None
     a_core_less: Offered | None = None
     disturbed: tuple[Offered, ...] = ()
+    disturbed_by: tuple[str, ...] = ()
 
     @property
     def second_core_gain_ratio(self) -> float | None:
@@ -52,6 +55,11 @@ class Offered:
     def completed_rps(self) -> float:
         """Completed requests a second, those of the drain included: near enough to choose further rates by."""
         return self.result.total("completed") / self.plan.duration_s
+
+
+def headline_kind(records: Recording) -> str:
+    """The kind of request whose latency is shown: the accepted ones, or all where nothing tells them apart."""
+    return ACCEPTED if ACCEPTED in records.kinds else ALL_KINDS
 
 
 @dataclass(frozen=True)

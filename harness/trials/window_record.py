@@ -10,18 +10,16 @@ from harness.load.plan import LoadPlan
 from harness.load.result import Measure, Recording, read_reports, write_latency_log, write_seconds
 from harness.model import JsonObject
 from harness.probes.samples import Row
-from harness.stats import checks
 from harness.store import write_json
-from harness.traffic import ACCEPTED
 from harness.trials.trial import Trial
-from harness.trials.under_load import Offered
+from harness.trials.under_load import Offered, headline_kind
 from harness.validity import WindowFacts, findings, peak, settled
 
 
 def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonObject:
     """All figures of a window; histograms and per-second rows go to files of their own. Raises StoreError."""
     records = _keep_raw(offered)
-    disturbed = [_disturbed(trial, o, rows) for o in offered.disturbed]
+    disturbed = [_disturbed(trial, o) for o in offered.disturbed]
     if offered.a_core_less is not None:
         _keep_raw(offered.a_core_less)
     plan = offered.plan
@@ -30,7 +28,7 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
     used = figures.span(rows, offered.result.start_unix_ns, offered.end_unix_ns)
     in_time = completed_in_time(records, plan.duration_s)
     measure: Measure = "service" if plan.mode == "closed" else "response"
-    headline = ACCEPTED if ACCEPTED in records.kinds else figures.ALL_KINDS
+    headline = headline_kind(records)
     facts = WindowFacts(
         plan=plan,
         records=records,
@@ -74,17 +72,16 @@ def window_record(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonOb
     }
 
 
-def _disturbed(trial: Trial, offered: Offered, rows: Sequence[Row]) -> JsonObject:
+def _disturbed(trial: Trial, offered: Offered) -> JsonObject:
     """A try that does not count: where its files lie, what it would have shown, and why it was made again."""
     records = _keep_raw(offered)
-    used = figures.span(rows, offered.result.start_unix_ns, offered.end_unix_ns)
     duration_s = offered.plan.duration_s
     return {
         "folder": _folder(trial, offered),
         "start_unix_ns": offered.result.start_unix_ns,
         "end_unix_ns": offered.end_unix_ns,
         "throughput_rps": figures.throughput_rps(completed_in_time(records, duration_s), duration_s),
-        "invalid_because": [checks.steal(used.steal_ratio if used else None).text],
+        "invalid_because": list(offered.disturbed_by),
     }
 
 

@@ -19,7 +19,7 @@ SMALL = Making(
     targets={
         "go": FOUR["go"],
         "rust-axum": FOUR["rust-axum"],
-        "slow-start": replace(FOUR["ts-elysia"], label="late <script>alert(1)</script>", late_ratio=0.01),
+        "slow-start": replace(FOUR["ts-elysia"], label="late <script>alert(1)</script>", late_ratio=0.03),
         "wrong": replace(FOUR["ts-elysia"], label="wrong", broken=True),
     },
     scale=0.12,
