@@ -54,7 +54,7 @@ def end_load(trial: Trial, running: RunningTarget) -> None:
 def _measure_window(
     load: UnderLoad, window: Window, before: Sequence[Offered | Searched]
 ) -> list[Offered | Searched]:
-    """Offers the window, a closed one with each number of connections. Raises LoadError."""
+    """Offers the window, a closed one with each number of connections. Raises LoadError and StoreError."""
     if window.mode == "capacity":
         return [search_capacity(load, window, _peak_rps(before))]
     if window.capacity_share is not None:

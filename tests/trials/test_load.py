@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from harness.load.plan import LoadPlan
-from harness.load.recorder import Recorder
 from harness.load.supervise import LoadResult
 from harness.model import RateStep, Window
 from harness.probes.procfs import CoreTime
@@ -19,7 +17,7 @@ from harness.trials.load import note_unsettled, offer_closed
 from harness.trials.trial import Trial
 from harness.trials.under_load import Offered, UnderLoad
 from harness.trials.undisturbed import offer_undisturbed
-from harness.units import NS_PER_MS, NS_PER_S
+from harness.units import NS_PER_S
 
 START = 1_700_000_000 * NS_PER_S
 WINDOW = Window(name="peak", mode="closed", duration=5.0)
@@ -105,66 +103,6 @@ def test_a_window_from_which_the_hypervisor_took_a_core_is_offered_again(
     assert load.names == names
     assert offered.folder.name == names[-1]
     assert [o.folder.name for o in offered.disturbed] == names[:-1]
-
-
-class LateLoad:
-    """Stands for UnderLoad. Of each try, in the order in which it is offered, one request in fifty leaves so late.
-
-    All take 5 ms. Of what left late, `own` is the generator's fault; else the request waited for a connection.
-    """
-
-    def __init__(self, folder: Path, late_ns: list[int], *, own: bool = True) -> None:
-        self.late_ns, self.own = late_ns, own
-        self.names: list[str] = []
-        bench = SimpleNamespace(placement=SimpleNamespace(sharing="none"))
-        self.trial = cast(Trial, SimpleNamespace(folder=folder, rows=lambda until_unix_ns: (), bench=bench))
-
-    def offer(self, window: Window, connections: int, name: str) -> Offered:
-        late_ns = self.late_ns[len(self.names)]
-        self.names.append(name)
-        folder = self.trial.folder / name
-        folder.mkdir()
-        recorder = Recorder("w", open_load=True)
-        for n in range(1_000):
-            due_ns = n * NS_PER_MS
-            sent_ns = due_ns + (late_ns if n % 50 == 0 else 0)
-            free_ns = due_ns if self.own else sent_ns
-            recorder.intended(due_ns)
-            recorder.sent("accepted", due_ns, sent_ns, backlog=0, inflight=1)
-            recorder.completed("accepted", due_ns, free_ns, sent_ns, sent_ns + 5 * NS_PER_MS)
-        (folder / "reports.jsonl").write_text(json.dumps({"worker": "w", **recorder.take_report()}) + "\n")
-        plan = LoadPlan(name, "h", 1, None, "open", connections, 1.0, steps=((1_000.0, 1.0),))
-        result = LoadResult(plan, START, None, {}, {}, {}, (), folder / "reports.jsonl")
-        return Offered(window, connections, plan, result, folder, None, START + NS_PER_S)
-
-
-AT_A_RATE = Window(name="rate-1000", mode="open", rate_rps=1_000, duration=1)
-PROBE = Window(name="capacity", mode="capacity", p99_limit=0.01)
-ON_TIME, LATE = 0, 3 * NS_PER_MS
-
-
-@pytest.mark.parametrize(
-    ("window", "late_ns", "own", "tries"),
-    [
-        (AT_A_RATE, [ON_TIME], True, 1),
-        (AT_A_RATE, [LATE, ON_TIME], True, 2),
-        (AT_A_RATE, [LATE, LATE, LATE, ON_TIME], True, 3),  # and no more
-        (AT_A_RATE, [LATE], False, 1),  # it is the service that kept them waiting
-        (PROBE, [LATE], True, 1),  # it may tell something all the same
-    ],
-)
-def test_a_window_for_which_the_generator_was_late_is_offered_again(
-    tmp_path: Path, window: Window, late_ns: list[int], own: bool, tries: int
-) -> None:
-    load = LateLoad(tmp_path, late_ns, own=own)
-    offered = offer_undisturbed(cast(UnderLoad, load), window, 64, "rate-1000")
-    assert load.names == ["rate-1000", "rate-1000-try-2", "rate-1000-try-3"][:tries]
-    assert [o.folder.name for o in offered.disturbed] == load.names[:-1]
-    for try_ in offered.disturbed:
-        delay, share = try_.disturbed_by
-        assert delay.startswith("P99 send delay 3,0") and share.startswith(
-            "2.00 % of the requests left over 1 ms late"
-        )
 
 
 @pytest.mark.parametrize(
